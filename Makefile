@@ -1,0 +1,59 @@
+# Two commands do all the set-up: `make demo` (base install, no torch) and `make test` (every extra).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+WORK ?= work
+RATIO ?= 80/10/10
+BACKBONE ?=
+DATA ?=
+LANDMARKS ?=
+NOTES ?=
+ARGS ?=
+
+.PHONY: demo run test test-quick check fmt backbone bench-embed clean help
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made; on Debian and Ubuntu run: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+	@test -e $(VENV)/.full || echo "installing Cairn into $(VENV) (about 700 MB, once)"
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.full: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing Cairn with every extra into $(VENV) (about 7 GB with torch, once)"
+	$(INSTALL) --editable '.[train,ray,dev]'
+	@touch $(VENV)/.base $@
+
+demo: $(VENV)/.base ## the whole way on an embedded sample: no network, no torch
+	$(BIN)/cairn demo $(ARGS)
+
+run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder [BACKBONE=name-or-folder]
+	@test -n "$(DATA)" || { echo "DATA is not set; a folder of photos was expected: make run DATA=photos BACKBONE=folder" >&2; exit 2; }
+	$(BIN)/cairn run "$(WORK)" --folder "$(DATA)" --ratio $(RATIO) $(if $(BACKBONE),--backbone "$(BACKBONE)") $(if $(LANDMARKS),--landmarks "$(LANDMARKS)") $(if $(NOTES),--notes "$(NOTES)") $(ARGS)
+
+test: $(VENV)/.full ## every test but those that need a GPU
+	$(BIN)/pytest -m "not gpu"
+
+test-quick: $(VENV)/.full ## the tests that take no seconds
+	$(BIN)/pytest -m "not gpu and not slow"
+
+check: $(VENV)/.full ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fmt: $(VENV)/.full ## put the format right
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+backbone: $(VENV)/.full ## train the embedded backbone again (about 40 minutes on two cores)
+	$(BIN)/python -m cairn.training.embedded src/cairn/models/embedded
+
+clean: ## remove the environment and caches; never your work folders
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

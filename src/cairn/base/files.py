@@ -1,0 +1,193 @@
+"""Files that are whole or not there: writing, digests, safe names, and the cards of artefacts."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from cairn.base.errors import DiskError, InputError
+
+CHUNK_BYTES = 1 << 20
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
+RESERVED_NAMES = {"con", "prn", "aux", "nul"} | {
+    f"{n}{i}" for n in ("com", "lpt") for i in range(10)
+}
+SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}")
+PART_SUFFIX = ".part"
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Inside it, an OSError about `path` leaves as a DiskError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            raise DiskError(
+                f"the disk is full: {path} could not be written; what was finished before is kept; "
+                "free some space and run the same command again"
+            ) from error
+        reason = error.strerror or type(error).__name__
+        raise DiskError(
+            f"{path} could not be written: {reason}; a folder that may be written to was expected; "
+            "check its permissions or name another folder, then run the same command again"
+        ) from error
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """`path` holds all that `write` wrote, or what it held before.
+
+    Written beside it, flushed to the disk and renamed, so that a crash or a full disk leaves no half file.
+    Raises DiskError when the disk is full or refuses.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=PART_SUFFIX
+        )
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """`path` holds `content`, or what it held before."""
+    write_whole(path, lambda file: file.write(content))
+
+
+def write_text(path: Path, content: str) -> None:
+    """`path` holds `content` as UTF-8, or what it held before."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, value: JsonValue) -> None:
+    """`path` holds `value` as readable JSON, keys in the order given."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def sweep_parts(paths: Iterable[Path]) -> int:
+    """The number of half-written files among `paths` that a crash left behind; they are removed."""
+    parts = [
+        path for path in paths if path.name.startswith(".") and path.name.endswith(PART_SUFFIX)
+    ]
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return len(parts)
+
+
+def digest_bytes(content: bytes) -> str:
+    """The SHA-256 of `content`, 64 hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_json(value: JsonValue) -> str:
+    """The SHA-256 of a JSON value, whatever the order of its keys."""
+    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+def safe_name(name: str) -> str:
+    """A name that is one plain path segment everywhere; `name` itself where it already is one.
+
+    Otherwise its plain letters with 8 digits of its digest, so that two names never meet.
+    """
+    plain = SAFE_NAME.fullmatch(name) and not name.endswith(".")
+    if plain and name.split(".")[0].lower() not in RESERVED_NAMES:
+        return name
+    letters = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:60]
+    return f"{letters or 'x'}_{digest_bytes(name.encode())[:8]}"
+
+
+class FileRecord(BaseModel):
+    """What a file was when it was last read: digest, size and time of change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    digest: str
+    size_bytes: int
+    mtime_ns: int
+
+    @staticmethod
+    def of(path: Path) -> "FileRecord":
+        """The record of a file as it is now."""
+        stat = path.stat()
+        return FileRecord(
+            digest=digest_file(path), size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns
+        )
+
+    def still_holds(self, path: Path) -> bool:
+        """Whether the file is there with these bytes; size and time of change save the reading."""
+        try:
+            stat = path.stat()
+        except OSError:
+            return False
+        if stat.st_size != self.size_bytes:
+            return False
+        return stat.st_mtime_ns == self.mtime_ns or digest_file(path) == self.digest
+
+
+class Card(BaseModel):
+    """How an artefact was made: the stage, its settings in full, digests of its inputs, its outputs.
+
+    outputs: by path relative to the artefact's root.
+    said: counts and other findings of the stage, so that a skipped stage can tell them again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    stage: str
+    version: str
+    settings: dict[str, JsonValue]
+    inputs: dict[str, str]
+    outputs: dict[str, FileRecord]
+    said: dict[str, JsonValue] = {}
+
+    def still_holds(self, made_like: "Card", *, root: Path) -> bool:
+        """Whether making the artefact again would give the same: same origin, every output still there."""
+        ours = (self.stage, self.version, self.settings, self.inputs)
+        theirs = (made_like.stage, made_like.version, made_like.settings, made_like.inputs)
+        return ours == theirs and all(
+            record.still_holds(root / name) for name, record in self.outputs.items()
+        )
+
+    def write(self, path: Path) -> None:
+        """`path` holds the card."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @staticmethod
+    def read(path: Path) -> "Card | None":
+        """The card at `path`, or None where there is none that can be read."""
+        try:
+            return Card.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+def require_folder(path: Path, *, what: str, then: str) -> Path:
+    """`path`, which is a folder.
+
+    Raises InputError that names `what` was looked for and what to do `then`.
+    """
+    if path.is_dir():
+        return path
+    found = "is a file" if path.exists() else "does not exist"
+    raise InputError(f"{path} {found}; {what} was expected there; {then}")

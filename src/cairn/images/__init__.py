@@ -1,0 +1,1 @@
+"""Pixels and where they come from."""

@@ -1,0 +1,1 @@
+"""The order of stages, the work folder, and what to skip."""

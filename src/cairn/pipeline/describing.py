@@ -1,0 +1,109 @@
+"""Descriptors over a work folder: made once for each image's bytes and each way of making them.
+
+They lie in `descriptors/<way>/`, where the way is the digest of backbone, weights and settings, in
+parts that are written whole. A part names the digest of the bytes behind each of its rows; so another
+setting, another weight or other pixels are described again, and nothing else is.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from cairn.base.files import digest_file, digest_json, write_bytes, write_json
+from cairn.base.settings import DescribeSettings
+from cairn.base.watching import Watch
+from cairn.engines.local import Engine
+from cairn.models.backbones import open_backbone
+from cairn.models.embedder import Embedder
+from cairn.pipeline.work_folder import WorkFolder
+from cairn.records.catalog import Catalog
+from cairn.records.descriptors import Descriptors
+from cairn.stages.describe import KeptImage, chunks, describe
+from cairn.version import __version__
+
+IMAGES_A_PART = 256
+DIGEST_BYTES = 32
+
+
+def open_embedder(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -> Embedder:
+    """What describes images as `settings` say; exported networks are kept in the work folder."""
+    backbone = open_backbone(settings, cache=work.root / "backbones", watch=watch)
+    return Embedder(backbone, settings)
+
+
+def describe_catalog(
+    work: WorkFolder, catalog: Catalog, embedder: Embedder, *, engine: Engine, watch: Watch
+) -> Descriptors:
+    """A descriptor for every kept image of the catalog, in its order; only what is missing is made."""
+    images = current_images(work, catalog)
+    folder = work.descriptors(embedder.source)
+    known = _known(folder, width=embedder.width)
+    missing = list({image.digest: image for image in images if image.digest not in known}.values())
+    if missing:
+        write_json(
+            folder / "card.json",
+            {"cairn": __version__, "source": embedder.source, **embedder.about()},
+        )
+        with watch.phase("describe", len(missing)) as advance:
+            for part in chunks(missing, IMAGES_A_PART):
+                vectors = describe(
+                    part, store=work.images, embedder=embedder, engine=engine, advance=advance
+                )
+                _write_part(folder, part, vectors)
+                known |= {image.digest: row for image, row in zip(part, vectors, strict=True)}
+    vectors = np.stack([known[image.digest] for image in images])
+    return Descriptors(tuple(image.image_id for image in images), vectors, embedder.source)
+
+
+def current_images(work: WorkFolder, catalog: Catalog) -> list[KeptImage]:
+    """The kept images with the digests of the bytes that lie there now.
+
+    A file is read only where its size differs from the catalog's or it is newer than the catalog.
+    """
+    written_ns = work.catalog_path.stat().st_mtime_ns
+    return [
+        KeptImage(image_id, path, _digest(work.root / path, size_bytes, digest, written_ns))
+        for image_id, path, size_bytes, digest in catalog.images.select(
+            "image_id", "path", "size_bytes", "kept_digest"
+        ).iter_rows()
+    ]
+
+
+def _digest(path: Path, size_bytes: int, digest: str, written_ns: int) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        # Where it has gone, reading it will say so in words.
+        return digest
+    changed = stat.st_size != size_bytes or stat.st_mtime_ns > written_ns
+    return digest_file(path) if changed else digest
+
+
+def _write_part(
+    folder: Path, images: Sequence[KeptImage], vectors: npt.NDArray[np.float32]
+) -> None:
+    digests = [image.digest for image in images]
+    rows = np.frombuffer(bytes.fromhex("".join(digests)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+    name = f"{digest_json([*digests])[:24]}.safetensors"
+    write_bytes(folder / name, save({"digests": rows, "vectors": vectors}))
+
+
+def _known(folder: Path, *, width: int) -> dict[str, npt.NDArray[np.float32]]:
+    """The descriptors that lie in `folder`, by digest; a part that cannot be read counts as not made."""
+    known: dict[str, npt.NDArray[np.float32]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            part = load_file(path)
+            digests, vectors = part["digests"], part["vectors"]
+        except (SafetensorError, KeyError, OSError):
+            path.unlink(missing_ok=True)
+            continue
+        if vectors.shape == (len(digests), width) and np.isfinite(vectors).all():
+            known |= {
+                row.tobytes().hex(): vector for row, vector in zip(digests, vectors, strict=True)
+            }
+    return known

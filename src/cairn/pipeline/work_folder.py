@@ -1,0 +1,159 @@
+"""The work folder: where each file of a project lies, its lock, and the parts that are done already."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cairn.base.errors import InputError
+from cairn.base.files import Card, disk_errors, safe_name, sweep_parts
+from cairn.images.store import FolderStore
+from cairn.records.catalog import Catalog
+from cairn.records.landmarks import Landmarks
+from cairn.records.split import Split
+
+LOCK_NAME = ".lock"
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """One project's data below `root`; docs/files.md says what each file holds."""
+
+    root: Path
+
+    @property
+    def catalog_path(self) -> Path:
+        """Every row of every list."""
+        return self.root / "catalog.parquet"
+
+    @property
+    def landmarks_path(self) -> Path:
+        """Names and places."""
+        return self.root / "landmarks.parquet"
+
+    @property
+    def split_path(self) -> Path:
+        """The part of each image."""
+        return self.root / "split.parquet"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of reports."""
+        return self.root / "reports"
+
+    @property
+    def images(self) -> FolderStore:
+        """Where images lie; the catalog's paths are relative to it."""
+        return FolderStore(self.root)
+
+    def descriptors(self, source: str) -> Path:
+        """The folder of descriptors that were made in one way."""
+        return self.root / "descriptors" / source[:16]
+
+    def training(self, name: str) -> Path:
+        """The folder of what `cairn train` fitted."""
+        return self.root / "training" / model_name(name)
+
+    def bundle(self, name: str) -> Path:
+        """The folder of a finished recogniser."""
+        return self.root / "models" / model_name(name)
+
+    def import_parts(self, list_name: str) -> Path:
+        """The folder of the parts of one list that are imported already."""
+        return self.root / "parts" / "import" / safe_name(list_name)
+
+    def card_path(self, stage: str) -> Path:
+        """The card of a stage whose artefact is a single file."""
+        return self.root / "cards" / f"{stage}.json"
+
+    def catalog(self) -> Catalog:
+        """The catalog; raises InputError where nothing was imported yet."""
+        self.require()
+        return Catalog.read(self.catalog_path)
+
+    def landmarks(self) -> Landmarks:
+        """The landmarks."""
+        return Landmarks.read(self.landmarks_path)
+
+    def split(self) -> Split:
+        """The split; raises InputError where none was made yet."""
+        self.require()
+        return Split.read(self.split_path)
+
+    def card(self, stage: str) -> Card | None:
+        """The card of a stage, or None where it never ran to its end."""
+        return Card.read(self.card_path(stage))
+
+    def require(self) -> None:
+        """Nothing, where this is a work folder; otherwise raises InputError."""
+        if not self.catalog_path.is_file():
+            raise InputError(
+                f"{self.root} is no work folder: it holds no catalog.parquet; a folder that cairn import "
+                f"has filled was expected; run: cairn import {self.root} --folder DIR"
+            )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Inside it no other Cairn writes here; half-written files of an earlier crash are gone.
+
+        Raises InputError where another one is at work, DiskError where the folder cannot be written.
+        """
+        import fcntl
+
+        if self.root.exists() and not self.root.is_dir():
+            raise InputError(
+                f"{self.root} is a file; a work folder was expected; name a new folder or an old work folder"
+            )
+        with disk_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.root / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InputError(
+                    f"{self.root} is in use by another cairn; one at a time was expected; wait for it to "
+                    "end, or name another work folder"
+                ) from error
+            sweep_parts(self.root.glob("*"))
+            yield
+        finally:
+            os.close(handle)
+
+
+def model_name(name: str) -> str:
+    """`name`, which may name a folder; raises InputError where it may not."""
+    if safe_name(name) != name:
+        raise InputError(
+            f"the model's name {name!r} cannot name a folder; letters, digits, '_', '-' and '.' were "
+            "expected; choose another name"
+        )
+    return name
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `path` when all went well.
+
+    After an error `path` is as before and the new folder is gone.
+    """
+    new, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+    with disk_errors(path):
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for stale in (new, old):
+            shutil.rmtree(stale, ignore_errors=True)
+        new.mkdir(parents=True)
+        try:
+            yield new
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+        except BaseException:
+            if old.exists() and not path.exists():
+                old.rename(path)
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        shutil.rmtree(old, ignore_errors=True)

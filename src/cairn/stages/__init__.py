@@ -1,0 +1,1 @@
+"""The stages: each takes records and gives a record; none knows the work folder."""

@@ -1,0 +1,225 @@
+"""Import: a folder for each landmark becomes catalog rows and checked images in the store."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cairn.algorithms.duplicates import likeness
+from cairn.base.errors import InputError
+from cairn.base.files import digest_bytes
+from cairn.base.settings import ImportSettings
+from cairn.engines.local import Engine
+from cairn.images.pixels import (
+    UNTOUCHED_SUFFIX,
+    Cause,
+    Decoded,
+    Limits,
+    PixelError,
+    decode,
+    encode_jpeg,
+    shrink,
+)
+from cairn.images.store import ImageStore, image_path
+from cairn.records.catalog import CATALOG_SCHEMA, DUPLICATE, EXCLUDED, FAILED, KEPT, Catalog
+from cairn.records.landmarks import Landmarks
+from cairn.stages.listing import NONE_FOLDER, UNKNOWN_FOLDER, ListedFile, Note, Notes
+
+SYSTEM_FILE, NO_FOLDER, SAME_BYTES = "system file", "in no landmark's folder", "duplicate bytes"
+TWIN_GONE = "its twin has gone: import its list again"
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the files lie (`folder`) and where what is kept of them goes (`store`)."""
+
+    list_name: str
+    folder: Path
+    store: ImageStore
+
+
+def image_id_of(source: str) -> str:
+    """The id of an image that has none of its own: 16 hex digits of the digest of `source`."""
+    return digest_bytes(source.encode())[:16]
+
+
+def import_files(
+    files: Sequence[ListedFile], *, origin: Origin, settings: ImportSettings, engine: Engine
+) -> Iterator[Row]:
+    """A catalog row for each of `files`, in order, its image written to the store where it is one."""
+    return engine.map(lambda file: _import_file(file, origin, settings), files)
+
+
+def _import_file(file: ListedFile, origin: Origin, settings: ImportSettings) -> Row:
+    row: Row = dict.fromkeys(CATALOG_SCHEMA)
+    row |= {"list": origin.list_name, "row": file.row, "source": file.source}
+    row |= {"image_id": image_id_of(file.source), "landmark_ids": _first_word(file.landmark_id)}
+    if file.is_system:
+        return row | {"status": EXCLUDED, "cause": SYSTEM_FILE}
+    if file.landmark_id is None:
+        return row | {"status": EXCLUDED, "cause": NO_FOLDER}
+    try:
+        return row | _kept(file, file.landmark_id, str(row["image_id"]), origin, settings)
+    except PixelError as error:
+        return row | {"status": FAILED, "cause": str(error.cause), "size_bytes": file.size_bytes}
+
+
+def _first_word(landmark_id: str | None) -> list[str] | None:
+    """What the folder's name says of the truth: unknown, no landmark, or this one."""
+    if landmark_id in (None, UNKNOWN_FOLDER):
+        return None
+    return [] if landmark_id == NONE_FOLDER else [str(landmark_id)]
+
+
+def _kept(
+    file: ListedFile, landmark_id: str, image_id: str, origin: Origin, settings: ImportSettings
+) -> Row:
+    limits = Limits(settings.max_pixels, settings.max_bytes)
+    content = _read(origin.folder / file.source, file.size_bytes, limits)
+    decoded = decode(content, limits=limits)
+    kept, suffix, pixels = _what_to_keep(content, decoded, settings)
+    path = image_path(landmark_id, image_id, suffix)
+    origin.store.write(path, kept)
+    return {
+        "status": KEPT,
+        "path": path,
+        "height_px": pixels.shape[0],
+        "width_px": pixels.shape[1],
+        "size_bytes": len(kept),
+        "digest": digest_bytes(content),
+        "kept_digest": digest_bytes(kept),
+        "likeness": likeness(pixels),
+    }
+
+
+def _read(path: Path, size_bytes: int, limits: Limits) -> bytes:
+    if size_bytes > limits.max_bytes:
+        raise PixelError(
+            Cause.TOO_MANY_BYTES,
+            f"{path} has {size_bytes:,} bytes; at most {limits.max_bytes:,} were expected; make it "
+            "smaller or raise --max-bytes",
+        )
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PixelError(
+            Cause.UNREADABLE,
+            f"{path} cannot be read: {error.strerror}; a readable file was expected; check its permissions",
+        ) from error
+
+
+def _what_to_keep(
+    content: bytes, decoded: Decoded, settings: ImportSettings
+) -> tuple[bytes, str, npt.NDArray[np.uint8]]:
+    if decoded.plain and max(decoded.pixels.shape[:2]) <= settings.max_side_px:
+        return content, UNTOUCHED_SUFFIX[decoded.format], decoded.pixels
+    pixels = shrink(decoded.pixels, max_side_px=settings.max_side_px)
+    return encode_jpeg(pixels, quality=settings.quality), ".jpg", pixels
+
+
+def join_rows(rows: Iterable[Row], *, notes: Notes, before: Catalog | None) -> Catalog:
+    """The catalog of `rows` with what `notes` say; rows of other lists in `before` stay in front.
+
+    Rows with the same bytes point to their twin, the first of them; a photo that lies in the folders
+    of several landmarks is taken to show them all.
+    """
+    new = list(rows)
+    lists = {row["list"] for row in new}
+    old = (
+        [row for row in before.table.iter_rows(named=True) if row["list"] not in lists]
+        if before
+        else []
+    )
+    _require_known_landmarks(new, notes)
+    noted = [_with_note(row, notes.of(str(row["source"]))) for row in new]
+    return Catalog.of(_without_twins(_with_own_ids(old, noted)))
+
+
+def _truth(row: Row) -> list[str] | None:
+    shown = row["landmark_ids"]
+    return [str(landmark_id) for landmark_id in shown] if isinstance(shown, list) else None
+
+
+def _with_note(row: Row, note: Note) -> Row:
+    shown = _truth(row)
+    if shown is not None:
+        row = row | {"landmark_ids": list(dict.fromkeys([*shown, *note.also_shows]))}
+    return row | {"licence": note.licence, "author": note.author}
+
+
+def _require_known_landmarks(rows: Sequence[Row], notes: Notes) -> None:
+    with_folder = {i for row in rows for i in _truth(row) or ()}
+    named = {landmark for note in notes.by_photo.values() for landmark in note.also_shows}
+    unknown = sorted(named - with_folder)
+    if unknown:
+        raise InputError(
+            f"the notes name {', '.join(unknown[:5])}, which no photo's folder is called; names of "
+            "landmark folders were expected; mend the notes or add a folder with photos of it"
+        )
+
+
+def _with_own_ids(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """All rows; a new one whose id another list has already taken gets one of its own."""
+    taken = {row["image_id"] for row in old}
+    renamed = [
+        row | {"image_id": image_id_of(f"{row['list']}\n{row['source']}")}
+        if row["image_id"] in taken
+        else row
+        for row in new
+    ]
+    return [*old, *renamed]
+
+
+def _without_twins(rows: Sequence[Row]) -> list[Row]:
+    """Rows as given, but of those with the same bytes only the first is kept and shows what all show."""
+    same: dict[object, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row["status"] in (KEPT, DUPLICATE):
+            same[row["digest"]].append(place)
+    joined = list(rows)
+    for places in same.values():
+        kept = next((place for place in places if rows[place]["status"] == KEPT), None)
+        if kept is not None:
+            truth = _joined_truth([_truth(rows[place]) for place in places])
+            joined[kept] = rows[kept] | {"landmark_ids": truth}
+        for place in places:
+            if place != kept:
+                joined[place] = rows[place] | _as_twin(None if kept is None else rows[kept])
+    return joined
+
+
+def _as_twin(kept: Row | None) -> Row:
+    """What a row becomes whose bytes `kept` holds; without it, nothing here holds them any more."""
+    if kept is None:
+        return {"status": FAILED, "cause": TWIN_GONE, "twin_id": None, "path": None}
+    return {"status": DUPLICATE, "cause": SAME_BYTES, "twin_id": kept["image_id"], "path": None}
+
+
+def _joined_truth(truths: Sequence[list[str] | None]) -> list[str] | None:
+    known = [truth for truth in truths if truth is not None]
+    return list(dict.fromkeys(i for truth in known for i in truth)) if known else None
+
+
+def landmarks_of(catalog: Catalog, given: Landmarks | None, before: Landmarks | None) -> Landmarks:
+    """The landmarks that the catalog's images show; names and places from `given`, else from `before`."""
+    known: dict[str, Row] = {}
+    for source in (before, given):
+        if source is not None:
+            known |= {row["landmark_id"]: row for row in source.table.iter_rows(named=True)}
+    return Landmarks.of(
+        known.get(landmark_id, {"landmark_id": landmark_id, "name": landmark_id.replace("_", " ")})
+        for landmark_id in catalog.landmark_ids
+    )
+
+
+def in_two_folders(catalog: Catalog) -> int:
+    """The number of kept images whose bytes lie in the folders of several landmarks."""
+    twins = catalog.table.filter(pl.col("status") == DUPLICATE)
+    pairs = twins.join(catalog.images, left_on="twin_id", right_on="image_id", how="inner")
+    other = pl.col("landmark_ids").list.first() != pl.col("landmark_ids_right").list.first()
+    return pairs.filter(other)["twin_id"].n_unique()

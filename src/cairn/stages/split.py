@@ -1,0 +1,172 @@
+"""Split: every labelled image goes to train, val or test, its copies with it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cairn.algorithms.dealing import UNDEALT, deal
+from cairn.algorithms.duplicates import groups_of, near_pairs
+from cairn.base.errors import InputError
+from cairn.base.settings import SplitSettings
+from cairn.records.catalog import Catalog
+from cairn.records.split import PARTS, TRAIN, Split
+
+UNLABELLED = "unlabelled"
+BRIDGES = "a copy of images in different parts"
+DISTRACTORS = ""
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What connects the parts; the last two are zero where nothing leaks.
+
+    n_groups, n_copies: groups of more than one image, and the images in them.
+    n_copies_across: pairs of copies with one image in train and the other in val or test.
+    n_alike_across: pairs somewhat less alike than copies that lie across, for a person to look at.
+    """
+
+    n_groups: int
+    n_copies: int
+    n_copies_across: int
+    n_alike_across: int
+
+
+def split(catalog: Catalog, *, settings: SplitSettings, before: Split | None = None) -> Split:
+    """A part for every labelled image of the catalog; the promises are those of docs/split.md.
+
+    before: an earlier split: its images stay where they are, and a new image that would connect
+    images in different parts is in none, with that cause.
+    Raises InputError where no image is labelled.
+    """
+    images = catalog.images.sort("image_id")
+    labelled = images["landmark_ids"].is_not_null().to_numpy()
+    if not labelled.any():
+        raise InputError(
+            "no image in the catalog is labelled; photos in landmark folders were expected; "
+            "sort some into folders by landmark and import them"
+        )
+    old = _Old.of(before, images["image_id"].to_list())
+    pairs = near_pairs(codes_of(images), max_bits=settings.copy_bits)
+    bridging = _bridging(pairs, old.parts)
+    first_of = groups_of(len(images), _kept_pairs(pairs, old, bridging))
+    dealt = labelled & ~bridging
+    parts = np.full(len(images), UNDEALT, dtype=np.int64)
+    parts[dealt] = _deal_groups(images.filter(dealt), first_of[dealt], old.parts[dealt], settings)
+    return _as_split(images, parts, first_of, bridging)
+
+
+def leakage(catalog: Catalog, dealt: Split, *, settings: SplitSettings) -> Leakage:
+    """What connects the parts of `dealt`, found again from the images' likeness, not from its groups."""
+    labelled = dealt.table.drop_nulls("part")
+    images = labelled.join(catalog.images, on="image_id", how="inner", maintain_order="left")
+    in_train = (images["part"] == TRAIN).to_numpy()
+    sizes = labelled.group_by("group").len().filter(pl.col("len") > 1)["len"]
+    codes = codes_of(images)
+    copies, alike = (
+        int((in_train[pairs[:, 0]] != in_train[pairs[:, 1]]).sum())
+        for bits in (settings.copy_bits, settings.copy_bits + settings.copy_bits // 8)
+        for pairs in [near_pairs(codes, max_bits=bits)]
+    )
+    return Leakage(len(sizes), int(sizes.sum()), copies, alike - copies)
+
+
+def codes_of(images: pl.DataFrame) -> npt.NDArray[np.uint8]:
+    """The likeness of each image as [N, 64] bytes."""
+    return np.frombuffer(b"".join(images["likeness"]), dtype=np.uint8).reshape(len(images), -1)
+
+
+@dataclass(frozen=True)
+class _Old:
+    """Where an earlier split put each row: its part or -1, and the first row of its group or itself."""
+
+    parts: IntArray
+    groups: IntArray
+
+    @staticmethod
+    def of(before: Split | None, ids: Sequence[str]) -> "_Old":
+        parts = np.full(len(ids), UNDEALT, dtype=np.int64)
+        groups = np.arange(len(ids))
+        row_of = {image_id: row for row, image_id in enumerate(ids)}
+        first: dict[str, int] = {}
+        table = before.table.drop_nulls("part") if before else pl.DataFrame()
+        for was in table.iter_rows(named=True):
+            row = row_of.get(was["image_id"])
+            if row is not None:
+                parts[row] = PARTS.index(was["part"])
+                groups[row] = first.setdefault(was["group"], row)
+        return _Old(parts, groups)
+
+
+def _bridging(pairs: IntArray, old_parts: IntArray) -> npt.NDArray[np.bool_]:
+    """[N] whether a new row, through copies of its own, touches old rows in different parts."""
+    is_new = old_parts == UNDEALT
+    first_of = groups_of(len(old_parts), pairs[is_new[pairs].all(axis=1)])
+    touched: dict[int, set[int]] = defaultdict(set)
+    mixed = pairs[is_new[pairs].sum(axis=1) == 1]
+    for a, b in mixed.tolist():
+        new, known = (a, b) if is_new[a] else (b, a)
+        touched[int(first_of[new])].add(int(old_parts[known]))
+    torn = [first for first, parts in touched.items() if len(parts) > 1]
+    touches_many = np.isin(first_of, torn)
+    return np.logical_and(is_new, touches_many, dtype=np.bool_)
+
+
+def _kept_pairs(pairs: IntArray, old: _Old, bridging: npt.NDArray[np.bool_]) -> IntArray:
+    """The pairs that may join rows into groups: none of a bridging row, none between old parts."""
+    parts = old.parts[pairs]
+    between = (parts != UNDEALT).all(axis=1) & (parts[:, 0] != parts[:, 1])
+    same_group = np.stack([old.groups, np.arange(len(old.groups))], axis=1)
+    return np.concatenate([pairs[~bridging[pairs].any(axis=1) & ~between], same_group])
+
+
+def _deal_groups(
+    images: pl.DataFrame, first_of: IntArray, old_parts: IntArray, settings: SplitSettings
+) -> IntArray:
+    """[N] the part of each image."""
+    truths: list[list[str]] = images["landmark_ids"].to_list()
+    _, firsts, group_of, sizes = np.unique(
+        first_of, return_index=True, return_inverse=True, return_counts=True
+    )
+    keys = [truths[row][0] if truths[row] else DISTRACTORS for row in firsts.tolist()]
+    owners = np.unique(np.array(keys), return_inverse=True)[1].astype(np.int64)
+    fixed = np.full(len(firsts), UNDEALT, dtype=np.int64)
+    np.maximum.at(fixed, group_of, old_parts)
+    _pin_hidden_landmarks(truths, keys, group_of, fixed)
+    rng = np.random.default_rng(settings.seed)
+    return deal(sizes.astype(np.int64), owners, fixed, shares=settings.ratio, rng=rng)[group_of]
+
+
+def _pin_hidden_landmarks(
+    truths: Sequence[list[str]], keys: Sequence[str], group_of: IntArray, fixed: IntArray
+) -> None:
+    """One group stays in train for each landmark that is never the main one of a group's first image."""
+    groups_showing: dict[str, list[int]] = defaultdict(list)
+    for row, truth in enumerate(truths):
+        for landmark_id in truth:
+            groups_showing[landmark_id].append(int(group_of[row]))
+    for landmark_id in sorted(groups_showing.keys() - set(keys)):
+        groups = groups_showing[landmark_id]
+        if not any(fixed[group] == 0 for group in groups):
+            free = next((group for group in groups if fixed[group] == UNDEALT), None)
+            if free is not None:
+                fixed[free] = 0
+
+
+def _as_split(
+    images: pl.DataFrame, parts: IntArray, first_of: IntArray, bridging: npt.NDArray[np.bool_]
+) -> Split:
+    ids: list[str] = images["image_id"].to_list()
+    return Split.of(
+        {
+            "image_id": image_id,
+            "part": None if parts[row] == UNDEALT else PARTS[parts[row]],
+            "group": ids[first_of[row]],
+            "cause": None if parts[row] != UNDEALT else BRIDGES if bridging[row] else UNLABELLED,
+        }
+        for row, image_id in enumerate(ids)
+    )
