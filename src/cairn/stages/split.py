@@ -104,7 +104,7 @@ class _Old:
 
 def _bridging(pairs: IntArray, old_parts: IntArray) -> npt.NDArray[np.bool_]:
     """[N] whether a new row, through copies of its own, touches old rows in different parts."""
-    is_new = old_parts == UNDEALT
+    is_new: npt.NDArray[np.bool_] = old_parts == UNDEALT
     first_of = groups_of(len(old_parts), pairs[is_new[pairs].all(axis=1)])
     touched: dict[int, set[int]] = defaultdict(set)
     mixed = pairs[is_new[pairs].sum(axis=1) == 1]
@@ -112,8 +112,8 @@ def _bridging(pairs: IntArray, old_parts: IntArray) -> npt.NDArray[np.bool_]:
         new, known = (a, b) if is_new[a] else (b, a)
         touched[int(first_of[new])].add(int(old_parts[known]))
     torn = [first for first, parts in touched.items() if len(parts) > 1]
-    touches_many = np.isin(first_of, torn)
-    return np.logical_and(is_new, touches_many, dtype=np.bool_)
+    in_torn: npt.NDArray[np.bool_] = np.asarray(np.isin(first_of, torn), dtype=np.bool_)
+    return is_new & in_torn
 
 
 def _kept_pairs(pairs: IntArray, old: _Old, bridging: npt.NDArray[np.bool_]) -> IntArray:
