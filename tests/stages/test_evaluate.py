@@ -123,6 +123,13 @@ def test_the_numbers_come_with_intervals_and_the_same_seed_gives_the_same() -> N
     assert 0 <= found.top1.low < 0.5 < found.top1.high <= 1
 
 
+def test_a_share_without_exception_is_not_taken_for_certain() -> None:
+    shown: dict[str, list[str] | None] = {str(i): ["big"] for i in range(10)}
+    found = scored([recognition(i, "big", score=float(i)) for i in shown], shown).top1
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.7225, abs=1e-4)
+
+
 def test_without_resamplings_there_are_no_intervals() -> None:
     assert scored(n_bootstrap=0).top1.low is None
 

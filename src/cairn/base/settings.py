@@ -33,6 +33,7 @@ def _ratio(value: object) -> object:
 
 Ratio = Annotated[tuple[float, float, float], BeforeValidator(_ratio)]
 Pooling = Literal["avg", "gem", "cls"]
+SidePx = Annotated[int, Field(ge=64, le=4096)]
 
 
 class Settings(BaseModel):
@@ -100,12 +101,15 @@ class DescribeSettings(Settings):
         min_length=1,
         description="for a timm name: 'hub', 'none', or a folder with model.safetensors",
     )
-    sides_px: Annotated[tuple[int, ...], BeforeValidator(_words)] = Field(
-        (320, 448), min_length=1, max_length=5,
+    sides_px: Annotated[tuple[SidePx, ...], BeforeValidator(_words)] = Field(
+        (224, 320, 448), min_length=1, max_length=5,
         description="the image is seen at these sizes (side of a square of equal area), then averaged",
     )  # fmt: skip
     keep_shape: bool = Field(
         True, description="keep the image's shape instead of squashing it to a square"
+    )
+    interpolation: Literal["network", "bilinear", "bicubic", "lanczos"] = Field(
+        "bicubic", description="how images are resized; network: as its config.json says"
     )
     pooling: Annotated[tuple[Pooling, ...], BeforeValidator(_words)] = Field(
         ("avg", "gem"),

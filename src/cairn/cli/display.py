@@ -53,7 +53,7 @@ def _bars() -> "Progress":
 
 def say(text: str) -> None:
     """A line of result on stdout."""
-    print(text)
+    print(text, flush=True)
 
 
 def warn(text: str) -> None:

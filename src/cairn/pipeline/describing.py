@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -18,7 +19,7 @@ from cairn.base.settings import DescribeSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
 from cairn.models.backbones import open_backbone
-from cairn.models.embedder import Embedder
+from cairn.models.embedder import Embedder, open_embedder
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
 from cairn.records.descriptors import Descriptors
@@ -29,10 +30,10 @@ IMAGES_A_PART = 256
 DIGEST_BYTES = 32
 
 
-def open_embedder(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -> Embedder:
+def embedder_of(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -> Embedder:
     """What describes images as `settings` say; exported networks are kept in the work folder."""
     backbone = open_backbone(settings, cache=work.root / "backbones", watch=watch)
-    return Embedder(backbone, settings)
+    return open_embedder(backbone, settings)
 
 
 def describe_catalog(
@@ -46,7 +47,7 @@ def describe_catalog(
     if missing:
         write_json(
             folder / "card.json",
-            {"cairn": __version__, "source": embedder.source, **embedder.about()},
+            _about(embedder),
         )
         with watch.phase("describe", len(missing)) as advance:
             for part in chunks(missing, IMAGES_A_PART):
@@ -57,6 +58,16 @@ def describe_catalog(
                 known |= {image.digest: row for image, row in zip(part, vectors, strict=True)}
     vectors = np.stack([known[image.digest] for image in images])
     return Descriptors(tuple(image.image_id for image in images), vectors, embedder.source)
+
+
+def _about(embedder: Embedder) -> dict[str, JsonValue]:
+    return {
+        "cairn": __version__,
+        "source": embedder.source,
+        "backbone": embedder.backbone.name,
+        "backbone_digest": embedder.backbone.digest,
+        "settings": embedder.settings.as_json(),
+    }
 
 
 def current_images(work: WorkFolder, catalog: Catalog) -> list[KeptImage]:

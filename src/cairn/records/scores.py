@@ -194,7 +194,7 @@ class Scores(_Part):
     def words(self, field: str) -> tuple[str, str]:
         """The name of one estimate and a sentence that explains it."""
         info = type(self).model_fields[field]
-        wanted = f"{100 * self.wanted_precision:g} %"
+        wanted = f"{100 * self.wanted_precision:g}\N{NO-BREAK SPACE}%"
         title, description = info.title or field, info.description or ""
         return title.replace("{wanted}", wanted), description.replace("{wanted}", wanted)
 

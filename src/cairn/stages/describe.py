@@ -38,7 +38,7 @@ def describe(
     """
 
     def pixels_of(image: KeptImage) -> npt.NDArray[np.uint8]:
-        return _pixels(image, store, enough_px=embedder.enough_px)
+        return _pixels(image, store)
 
     vectors = np.empty((len(images), embedder.width), dtype=np.float32)
     done = 0
@@ -49,7 +49,7 @@ def describe(
     return vectors
 
 
-def _pixels(image: KeptImage, store: ImageStore, *, enough_px: int) -> npt.NDArray[np.uint8]:
+def _pixels(image: KeptImage, store: ImageStore) -> npt.NDArray[np.uint8]:
     content = store.read(image.path)
     if digest_bytes(content) != image.digest:
         raise InputError(
@@ -57,7 +57,7 @@ def _pixels(image: KeptImage, store: ImageStore, *, enough_px: int) -> npt.NDArr
             "expected; run the same command again"
         )
     try:
-        return decode(content, limits=Limits(), enough_px=enough_px).pixels
+        return decode(content, limits=Limits()).pixels
     except PixelError as error:
         raise InputError(
             f"{image.path} no longer decodes: {error.cause}; the image that was imported was expected; "

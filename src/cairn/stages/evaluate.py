@@ -9,7 +9,7 @@ import polars as pl
 
 from cairn.algorithms import metrics
 from cairn.algorithms.metrics import Bools, Floats, Ints, Texts
-from cairn.algorithms.resampling import Statistic, bootstrap
+from cairn.algorithms.resampling import Statistic, bootstrap, wilson
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.settings import EvaluateSettings
@@ -99,7 +99,7 @@ def evaluate(
         queries.groups, n=settings.n_bootstrap, rng=np.random.default_rng(settings.seed),
     )  # fmt: skip
     estimates = {
-        name: _estimate(*found[name], n=int(among.sum()), because=because)
+        name: _estimate(found[name], among=among, groups=queries.groups, because=because)
         for name, (_, among, because) in statistics.items()
     }
     return Scores(
@@ -235,14 +235,23 @@ def _mean_share_of(hits: Bools, labels: Ints) -> Statistic:
     return lambda weights: metrics.mean_share_by_label(hits, labels, weights)
 
 
-def _estimate(value: float, low: float, high: float, *, n: int, because: str) -> Estimate:
+def _estimate(
+    found: tuple[float, float, float], *, among: Bools, groups: Texts, because: str
+) -> Estimate:
+    """What the bootstrap found over the queries `among`; `because` says why where it is undefined.
+
+    Where all queries came out alike, so do all resamplings; the interval is then that of a share.
+    """
+    value, low, high = found
+    n = int(among.sum())
     if not np.isfinite(value):
         return Estimate(value=None, n=n, because=because)
-    has_interval = bool(np.isfinite(low))
-    return Estimate(
-        value=min(value, 1.0), n=n,
-        low=min(low, 1.0) if has_interval else None, high=min(high, 1.0) if has_interval else None,
-    )  # fmt: skip
+    value = min(value, 1.0)
+    if not np.isfinite(low):
+        return Estimate(value=value, n=n)
+    if low == high and value in (0.0, 1.0):
+        low, high = wilson(value, len(np.unique(groups[among])))
+    return Estimate(value=value, low=low, high=min(high, 1.0), n=n)
 
 
 def _unseen_refused(out_of_fold: pl.DataFrame | None, settings: EvaluateSettings) -> Estimate:
@@ -250,18 +259,13 @@ def _unseen_refused(out_of_fold: pl.DataFrame | None, settings: EvaluateSettings
         return Estimate(value=None, n=0, because="the fitting left no answers out of fold")
     require_schema(out_of_fold, OUT_OF_FOLD_SCHEMA, what="the table of answers out of fold")
     unseen = out_of_fold.filter(pl.col("kind") == "unseen")
-    refused = ~unseen["answered"].to_numpy().astype(bool)
+    refused, among = ~unseen["answered"].to_numpy().astype(bool), np.ones(len(unseen), dtype=bool)
+    groups, rng = unseen["group"].to_numpy().astype(str), np.random.default_rng(settings.seed)
     found = bootstrap(
-        {"refused": _share_of(refused, np.ones(len(unseen), dtype=bool))},
-        unseen["group"].to_numpy().astype(str),
-        n=settings.n_bootstrap,
-        rng=np.random.default_rng(settings.seed),
+        {"refused": _share_of(refused, among)}, groups, n=settings.n_bootstrap, rng=rng
     )
-    return _estimate(
-        *found["refused"],
-        n=len(unseen),
-        because="the fitting held back no landmark (too few of them)",
-    )
+    because = "the fitting held back no landmark (too few of them)"
+    return _estimate(found["refused"], among=among, groups=groups, because=because)
 
 
 def _risk_coverage(q: _Queries) -> tuple[RiskPoint, ...]:

@@ -1,0 +1,138 @@
+"""A bundle: one folder that holds a finished recogniser; what lies in it, and whether it is whole."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from cairn.base.errors import BundleError
+from cairn.base.files import FileRecord, digest_file, require_folder, write_json
+from cairn.base.settings import DescribeSettings, TrainSettings
+from cairn.models.folders import Backbone, BackboneConfig
+
+FORMAT_VERSION = 1
+CARD = "card.json"
+NETWORK, HEAD, GALLERY = "network.onnx", "head.safetensors", "gallery.parquet"
+INDEX, DISTRACTORS, LANDMARKS = "index.faiss", "distractors.npy", "landmarks.parquet"
+CALIBRATION, OUT_OF_FOLD, THUMBNAILS = "calibration.json", "out_of_fold.parquet", "thumbnails"
+# What answers depend on; thumbnails and out-of-fold answers are for people.
+NEEDED = (NETWORK, HEAD, GALLERY, INDEX, DISTRACTORS, LANDMARKS, CALIBRATION)
+# Larger files are checked by size when a bundle is opened: reading them whole would take seconds.
+DIGEST_UP_TO_BYTES = 64_000_000
+COPY_AGAIN = "copy the whole bundle again, or make it again with: cairn index WORK"
+
+
+class BackboneCard(BaseModel):
+    """The network of a bundle: how it wants its images, and what it gives."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    digest: str
+    stride: int
+    outputs: dict[str, int]
+    config: BackboneConfig
+
+
+class BundleCard(BaseModel):
+    """What a bundle says of itself in `card.json`; docs/files.md explains every key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: Literal[1] = FORMAT_VERSION
+    cairn: str
+    backbone: BackboneCard
+    describe: DescribeSettings
+    max_side_px: int
+    train: TrainSettings
+    threshold: float
+    n_images: int
+    n_landmarks: int
+    n_distractors: int
+    descriptor_width: int
+    fitted_from: dict[str, str]
+    files: dict[str, FileRecord]
+    scores: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """The card lies in `folder`."""
+        write_json(folder / CARD, self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was found whole."""
+
+    folder: Path
+    card: BundleCard
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network, ready to be opened."""
+        told = self.card.backbone
+        return Backbone(
+            name=told.name, config=told.config, network=self.folder / NETWORK, weights=None,
+            digest=told.digest, stride=told.stride, outputs=told.outputs,
+        )  # fmt: skip
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """The bundle at `folder`, with every file that answers depend on there and unaltered.
+
+    Raises InputError where there is no such folder, and BundleError where it is not a whole bundle.
+    """
+    require_folder(folder, what="a bundle", then="name a folder that cairn index has made")
+    card = _read_card(folder)
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise BundleError(
+            f"the bundle {folder} has no {', '.join(missing)}; all of {', '.join(NEEDED)} were expected; "
+            f"{COPY_AGAIN}"
+        )
+    altered = [name for name in NEEDED if not _is_unaltered(folder / name, card.files.get(name))]
+    if altered:
+        raise BundleError(
+            f"the bundle {folder} is altered: {', '.join(altered)} differ from what its card says; the "
+            f"files that were written together were expected; {COPY_AGAIN}"
+        )
+    return Bundle(folder, card)
+
+
+def _read_card(folder: Path) -> BundleCard:
+    try:
+        told = json.loads((folder / CARD).read_bytes())
+        version = told.get("format_version") if isinstance(told, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise BundleError(
+                f"the bundle {folder} has format {version}; this Cairn reads up to {FORMAT_VERSION}; "
+                "install a newer Cairn, or make the bundle again with this one"
+            )
+        return BundleCard.model_validate(told)
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{folder} is no bundle: it has no {CARD}; a folder that cairn index has made was expected "
+            "(often WORK/models/default); check the path"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise BundleError(
+            f"{folder / CARD} cannot be read ({first}); the card that cairn index wrote was expected; "
+            f"{COPY_AGAIN}"
+        ) from error
+
+
+def _is_unaltered(path: Path, record: FileRecord | None) -> bool:
+    if record is None or path.stat().st_size != record.size_bytes:
+        return False
+    return record.size_bytes > DIGEST_UP_TO_BYTES or digest_file(path) == record.digest
+
+
+def record_files(folder: Path) -> dict[str, FileRecord]:
+    """The records of the files that a bundle's card names, for those that are there."""
+    names = (*NEEDED, OUT_OF_FOLD)
+    return {name: FileRecord.of(folder / name) for name in names if (folder / name).is_file()}
+
+
+def folder_bytes(folder: Path) -> int:
+    """The sum of the sizes of all files below `folder`."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

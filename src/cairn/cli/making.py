@@ -1,0 +1,278 @@
+"""The commands that make a recogniser: demo, run, import, split, train, index, evaluate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cairn.base.checks import counted
+from cairn.base.errors import InputError
+from cairn.base.settings import (
+    DemoSettings,
+    DescribeSettings,
+    EvaluateSettings,
+    ImportSettings,
+    SplitSettings,
+    TrainSettings,
+)
+from cairn.cli.display import TerminalWatch, say, table
+from cairn.cli.flags import Given, Option, Shape, Word, parse
+from cairn.pipeline.steps import (
+    DEFAULT_MODEL,
+    Evaluated,
+    Imported,
+    Indexed,
+    Parted,
+    Project,
+    Trained,
+    evaluate,
+    import_photos,
+    index,
+    run,
+    split,
+    train,
+)
+from cairn.pipeline.importing import Lists
+
+WORK = Word("WORK", "the work folder: where this project's data lies")
+FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
+LANDMARKS = Option("--landmarks", "CSV: landmark_id, name, country, latitude, longitude", value="CSV")
+NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
+FRESH = Option("--fresh", "deal all images anew instead of keeping old ones where they are", is_switch=True)
+NAME = Option("--name", f"the model's name [{DEFAULT_MODEL}]", value="NAME")
+GROUP = Option(
+    "--group", "propose folders by likeness for photos that lie in none, and import nothing", is_switch=True
+)
+
+
+def demo_command(arguments: Sequence[str]) -> int:
+    """The whole way on the embedded sample."""
+    from cairn.pipeline.demo import demo
+
+    summary = "The whole way on an embedded sample of rendered scenes: no network, no torch."
+    shape = Shape(
+        options=(Option("--work", "the work folder [demo]", value="DIR"),),
+        sections={"demo": DemoSettings, "evaluate": EvaluateSettings},
+    )
+    given = parse("demo", summary, shape, arguments)
+    work = given.path("--work") or Path("demo")
+    done = demo(
+        work,
+        settings=given.settings("demo", DemoSettings),
+        evaluating=given.settings("evaluate", EvaluateSettings),
+        watch=TerminalWatch(),
+    )
+    say(scored(done.evaluated))
+    say(f"bundle: {done.indexed.bundle}")
+    say(f"report: {done.evaluated.report}   (open it in a browser)")
+    say(f"try it: cairn recognize {done.indexed.bundle} {done.example}")
+    say("next, on your own photos: make run DATA=folder_of_landmark_folders BACKBONE=embedded")
+    return 0
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """The whole way on one's own photos."""
+    summary = "The whole way on your own photos: import, split, train, index, evaluate."
+    shape = Shape(
+        (WORK,),
+        (FOLDER, LANDMARKS, NOTES, FRESH, NAME),
+        {
+            "import": ImportSettings,
+            "split": SplitSettings,
+            "describe": DescribeSettings,
+            "train": TrainSettings,
+            "evaluate": EvaluateSettings,
+        },
+    )
+    given = parse("run", summary, shape, arguments)
+    done = run(
+        given.words["WORK"],
+        lists=_lists(given),
+        name=_name(given),
+        importing=given.settings("import", ImportSettings),
+        splitting=given.settings("split", SplitSettings),
+        describing=given.settings("describe", DescribeSettings),
+        training=given.settings("train", TrainSettings),
+        evaluating=given.settings("evaluate", EvaluateSettings),
+        fresh=FRESH.flag in given.switches,
+        watch=TerminalWatch(),
+    )
+    say(imported(done.imported))
+    say(parted(done.parted))
+    say(indexed(done.indexed))
+    if done.evaluated:
+        say(scored(done.evaluated))
+        say(f"report: {done.evaluated.report}")
+    say(f"next: cairn recognize {done.indexed.bundle} PHOTO")
+    return 0
+
+
+def import_command(arguments: Sequence[str]) -> int:
+    """A folder for each landmark becomes a catalog."""
+    summary = "A folder for each landmark becomes a catalog of checked images. Nothing in it is changed."
+    shape = Shape(
+        (WORK,),
+        (FOLDER, LANDMARKS, NOTES, GROUP),
+        {"import": ImportSettings, "describe": DescribeSettings},
+    )
+    given = parse("import", summary, shape, arguments)
+    if GROUP.flag in given.switches:
+        return _propose_groups(given)
+    done = import_photos(
+        given.words["WORK"],
+        lists=_lists(given),
+        settings=given.settings("import", ImportSettings),
+        watch=TerminalWatch(),
+    )
+    say(imported(done))
+    say(f"catalog: {done.work.catalog_path}")
+    say(f"next: cairn split {done.work.root}")
+    return 0
+
+
+def _propose_groups(given: Given) -> int:
+    from cairn.pipeline.grouping import propose_groups
+
+    done = propose_groups(
+        given.words["WORK"],
+        folder=_required_path(given, FOLDER.flag),
+        settings=given.settings("describe", DescribeSettings),
+        importing=given.settings("import", ImportSettings),
+        watch=TerminalWatch(),
+    )
+    say(f"{counted(done.n_images, 'photo')}: {counted(done.n_groups, 'group')} of two or more, "
+        f"{counted(done.n_alone, 'photo')} alone")  # fmt: skip
+    say(f"proposal: {done.folder}   (copies; your photos stay where they are)")
+    say("next: look through the folders, rename each to its landmark, move strangers out, then run")
+    say(f"      cairn import {given.words['WORK']} --folder {done.folder}")
+    return 0
+
+
+def split_command(arguments: Sequence[str]) -> int:
+    """Deal the images to train, val and test."""
+    summary = "Deal the images to train, val and test; copies stay on one side."
+    shape = Shape((WORK,), (FRESH,), {"split": SplitSettings})
+    given = parse("split", summary, shape, arguments)
+    done = split(
+        given.words["WORK"],
+        settings=given.settings("split", SplitSettings),
+        fresh=FRESH.flag in given.switches,
+        watch=TerminalWatch(),
+    )
+    say(parted(done))
+    say(f"split: {done.work.split_path}")
+    say(f"next: cairn train {done.work.root} --backbone NAME-OR-FOLDER")
+    return 0
+
+
+def train_command(arguments: Sequence[str]) -> int:
+    """Fit head, whitening, fusion and calibration."""
+    summary = "Fit head, whitening, fusion and calibration on train and val, out of fold."
+    shape = Shape((WORK,), (NAME,), {"describe": DescribeSettings, "train": TrainSettings})
+    given = parse("train", summary, shape, arguments)
+    done = train(
+        given.words["WORK"],
+        name=_name(given),
+        describing=given.settings("describe", DescribeSettings),
+        settings=given.settings("train", TrainSettings),
+        watch=TerminalWatch(),
+    )
+    say(trained(done))
+    say(f"fitted: {done.folder}")
+    say(f"next: cairn index {done.work.root}{_named(done.name)}")
+    return 0
+
+
+def index_command(arguments: Sequence[str]) -> int:
+    """Make the bundle."""
+    summary = "Make the bundle: one folder that recognises anywhere, without torch."
+    given = parse("index", summary, Shape((WORK,), (NAME,)), arguments)
+    done = index(given.words["WORK"], name=_name(given), watch=TerminalWatch())
+    say(indexed(done))
+    say(f"next: cairn evaluate {done.work.root}{_named(done.name)}")
+    return 0
+
+
+def evaluate_command(arguments: Sequence[str]) -> int:
+    """Score the bundle on test."""
+    summary = "Score the bundle on the test part and write the report."
+    shape = Shape((WORK,), (NAME,), {"evaluate": EvaluateSettings})
+    given = parse("evaluate", summary, shape, arguments)
+    done = evaluate(
+        given.words["WORK"],
+        name=_name(given),
+        settings=given.settings("evaluate", EvaluateSettings),
+        watch=TerminalWatch(),
+    )
+    say(scored(done))
+    say(f"report: {done.report}")
+    say(f"next: cairn recognize {done.bundle} PHOTO")
+    return 0
+
+
+def _lists(given: Given) -> Lists:
+    return Lists(
+        _required_path(given, FOLDER.flag), given.path(LANDMARKS.flag), given.path(NOTES.flag)
+    )
+
+
+def _required_path(given: Given, flag: str) -> Path:
+    path = given.path(flag)
+    if path is None:
+        raise InputError(f"{flag} is not given; a path was expected; add {flag} PATH")
+    return path
+
+
+def _name(given: Given) -> str:
+    return given.options.get(NAME.flag, DEFAULT_MODEL)
+
+
+def _named(name: str) -> str:
+    return "" if name == DEFAULT_MODEL else f" --name {name}"
+
+
+def imported(done: Imported) -> str:
+    """What import did, as a sentence whose counts add up."""
+    counts = done.catalog.counts()
+    n_rows = sum(counts.values())
+    said = ", ".join(f"{n:,} {what}" for what, n in counts.items())
+    n_landmarks = len(done.catalog.landmark_ids)
+    lines = [f"{counted(n_rows, 'file')}: {said}; {counted(n_landmarks, 'landmark')}"]
+    if done.n_in_two_folders:
+        n = counted(done.n_in_two_folders, "photo")
+        lines.append(f"{n} in the folders of several landmarks: taken to show them all")
+    return "\n".join(lines)
+
+
+def parted(done: Parted) -> str:
+    """What split did, with the leakage report."""
+    counts = done.split.counts()
+    said = ", ".join(f"{n:,} {what}" for what, n in counts.items())
+    leak = done.leakage
+    return (
+        f"{counted(sum(counts.values()), 'image')}: {said}\n"
+        f"leakage: {leak.n_copies:,} images in {counted(leak.n_groups, 'group')} of copies, "
+        f"{leak.n_copies_across} pairs across train and the rest, {leak.n_alike_across} nearly alike"
+    )
+
+
+def trained(done: Trained) -> str:
+    """What training fitted."""
+    return (
+        f"fitted on {counted(done.n_images, 'image')} of {counted(done.n_landmarks, 'landmark')} and "
+        f"{counted(done.n_distractors, 'distractor')}; answers from probability {done.threshold:.3f} up "
+        f"(precision {done.precision:.0%} expected)"
+    )
+
+
+def indexed(done: Indexed) -> str:
+    """What the bundle holds."""
+    return (
+        f"bundle: {done.bundle} ({counted(done.n_images, 'image')} of "
+        f"{counted(done.n_landmarks, 'landmark')}, {done.size_bytes / 1e6:.1f} MB)"
+    )
+
+
+def scored(done: Evaluated) -> str:
+    """The headline scores as a table with their intervals."""
+    return table(("score", "value", "95 % interval", "of"), done.headline())
+
+

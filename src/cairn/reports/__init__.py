@@ -1,0 +1,1 @@
+"""Reports: what people look at, each one file that opens offline."""

@@ -1,0 +1,185 @@
+"""Charts as geometry: where lines, points and ticks lie; templates/charts.html.j2 draws them as SVG.
+
+Drawn by the page itself and not as pictures, they follow its light and dark, its fonts hold every
+script a landmark is named in, and nothing has to be rendered.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from cairn.algorithms.resampling import wilson
+from cairn.records.scores import CalibrationBin, Scores
+
+WIDTH, HEIGHT = 460, 320
+LEFT, RIGHT, TOP, BOTTOM = 76, 430, 18, 268
+MAX_TAIL_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis: where, in units of the drawing, and what it says."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """A dot with its whisker and what it says when pointed at; `label` stands beside it."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    tip: str
+    label: str = ""
+    label_goes_left: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line that others are compared with; `label` stands above its right end."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One drawing, `width` × `height`, its axes from `left` to `right` and from `bottom` up to `top`.
+
+    path: an SVG path; `area` is the same, closed down to the x axis.
+    """
+
+    summary: str
+    x_title: str
+    y_title: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    path: str = ""
+    area: str = ""
+    lines: tuple[Line, ...] = ()
+    points: tuple[Point, ...] = ()
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = RIGHT
+    top: int = TOP
+    bottom: int = BOTTOM
+
+
+def percent(share: float) -> str:
+    """A share as people read it: `93.1 %`, `100 %`."""
+    return f"{100 * share:.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
+
+
+def risk_coverage_chart(scores: Scores) -> Chart:
+    """How many answers are wrong against how many images are answered, the threshold marked."""
+    curve = scores.risk_coverage
+    wanted_risk = 1 - scores.wanted_precision
+    most = max([wanted_risk, *(point.risk for point in curve)])
+    step = _nice_step(most, most=6)
+    n_steps = math.ceil(most / step - 1e-9)
+    top = n_steps * step
+    spots = [(_across(point.coverage), _up(point.risk / top)) for point in curve]
+    answered, precision = scores.answered.value, scores.answered_precision.value
+    points: tuple[Point, ...] = ()
+    said = "No image was answered at the threshold."
+    if answered is not None and precision is not None:
+        said = f"threshold: {percent(answered)} answered, {percent(1 - precision)} of them wrong"
+        x, y = _across(answered), _up(min((1 - precision) / top, 1))
+        points = (Point(x, y, y, y, said, label="threshold", label_goes_left=answered > 0.3),)
+    level = _up(wanted_risk / top)
+    return Chart(
+        summary=f"Share of wrong answers against the share of images answered; {said}.",
+        x_title="share of test images answered",
+        y_title="share of answers that is wrong",
+        x_ticks=_share_ticks(_across),
+        y_ticks=tuple(Tick(_up(i / n_steps), percent(i * step)) for i in range(n_steps + 1)),
+        path=_path(spots),
+        area=_closed(spots),
+        lines=(Line(LEFT, level, RIGHT, level, label=f"{percent(wanted_risk)} wrong"),),
+        points=points,
+    )
+
+
+def calibration_chart(scores: Scores) -> Chart:
+    """How often images of a stated probability are right, with 95 % intervals, and the ideal line."""
+    points = tuple(_calibration_point(part) for part in scores.calibration)
+    return Chart(
+        summary="Share of right answers against the stated probability, in bins of equally many images; "
+        + "; ".join(point.tip for point in points),
+        x_title="stated probability of the best candidate",
+        y_title="share that is right",
+        x_ticks=_share_ticks(_across),
+        y_ticks=_share_ticks(_up),
+        path=_path([(point.x, point.y) for point in points]),
+        lines=(Line(_across(0), _up(0), _across(1), _up(1)),),
+        points=points,
+    )
+
+
+def _calibration_point(part: CalibrationBin) -> Point:
+    low, high = wilson(part.right, part.n)
+    said, right = percent(part.probability), percent(part.right)
+    tip = f"{part.n} images of mean probability {said}: {right} right"
+    return Point(_across(part.probability), _up(part.right), _up(low), _up(high), tip)
+
+
+def tail_chart(counts: Sequence[int]) -> Chart:
+    """The images of each landmark, the largest landmark first, on a logarithmic scale.
+
+    counts: descending, each at least 1.
+    """
+    n, largest = len(counts), counts[0]
+    top = math.log10(max(2, largest)) * 1.04
+    kept = sorted({round(i * (n - 1) / MAX_TAIL_POINTS) for i in range(MAX_TAIL_POINTS + 1)})
+    spots = [
+        (_across(x), _up(math.log10(counts[row]) / top))
+        for row in kept
+        for x in (row / n, (row + 1) / n)
+    ]
+    step = max(1, round(_nice_step(n, most=6)))
+    digits = (1, 2, 5) if largest <= 200 else (1,)
+    marks = [d * 10**power for power in range(8) for d in digits if d * 10**power <= 1.1 * largest]
+    return Chart(
+        summary=f"{n:,} landmarks by their number of images, from {largest:,} down to {counts[-1]:,}.",
+        x_title="landmarks, the largest first",
+        y_title="images",
+        x_ticks=tuple(Tick(_across(row / n), f"{row:,}") for row in range(0, n + 1, step)),
+        y_ticks=tuple(Tick(_up(math.log10(mark) / top), f"{mark:,}") for mark in marks),
+        path=_path(spots),
+        area=_closed(spots),
+    )
+
+
+def _nice_step(top: float, *, most: int) -> float:
+    """The smallest of 1, 2, 5, 10, … (and their tenths) that divides 0 to `top` in at most `most` steps."""
+    power: float = 10.0 ** math.floor(math.log10(top / most))
+    return next(n * power for n in (1, 2, 5, 10) if top / (n * power) <= most + 1e-9)
+
+
+def _across(share: float) -> float:
+    return round(LEFT + share * (RIGHT - LEFT), 1)
+
+
+def _up(share: float) -> float:
+    return round(BOTTOM - share * (BOTTOM - TOP), 1)
+
+
+def _share_ticks(place: Callable[[float], float]) -> tuple[Tick, ...]:
+    return tuple(Tick(place(i / 5), percent(i / 5)) for i in range(6))
+
+
+def _path(spots: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{'L' if row else 'M'}{x:g} {y:g}" for row, (x, y) in enumerate(spots))
+
+
+def _closed(spots: Sequence[tuple[float, float]]) -> str:
+    if not spots:
+        return ""
+    return f"{_path(spots)} L{spots[-1][0]:g} {BOTTOM} L{spots[0][0]:g} {BOTTOM} Z"

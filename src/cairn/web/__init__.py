@@ -1,0 +1,1 @@
+"""Answers over HTTP; no rule of recognition lives here."""
