@@ -48,7 +48,8 @@ def near_pairs(codes: npt.NDArray[np.uint8], *, max_bits: int) -> npt.NDArray[np
     for start in range(0, len(codes), _QUERY_ROWS):
         queries = np.ascontiguousarray(codes[start : start + _QUERY_ROWS])
         # FAISS takes what is nearer than the radius, not what lies on it.
-        limits, _, rows = index.range_search(queries, max_bits + 1)
+        found_at, _, rows = index.range_search(queries, max_bits + 1)
+        limits = found_at.astype(np.int64)
         firsts = np.repeat(np.arange(len(queries)) + start, limits[1:] - limits[:-1])
         pairs = np.stack([firsts, rows.astype(np.int64)], axis=1)
         found.append(pairs[pairs[:, 0] < pairs[:, 1]])

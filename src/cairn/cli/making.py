@@ -15,14 +15,10 @@ from cairn.base.settings import (
 )
 from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
+from cairn.pipeline.importing import Lists
+from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Trained
 from cairn.pipeline.steps import (
     DEFAULT_MODEL,
-    Evaluated,
-    Imported,
-    Indexed,
-    Parted,
-    Project,
-    Trained,
     evaluate,
     import_photos,
     index,
@@ -30,7 +26,6 @@ from cairn.pipeline.steps import (
     split,
     train,
 )
-from cairn.pipeline.importing import Lists
 
 WORK = Word("WORK", "the work folder: where this project's data lies")
 FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)

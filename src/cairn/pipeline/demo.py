@@ -16,7 +16,8 @@ from cairn.base.settings import (
 from cairn.base.watching import Silent, Watch
 from cairn.images.render.sample import SampleSettings, write_sample
 from cairn.pipeline.importing import Lists
-from cairn.pipeline.steps import Evaluated, Indexed, Project, run
+from cairn.pipeline.results import Evaluated, Indexed
+from cairn.pipeline.steps import run
 from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.records.split import TEST
 from cairn.version import __version__

@@ -1,13 +1,9 @@
 """The commands as functions over a work folder: each does only what is left to do, and says what it did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
-from pydantic import JsonValue
-
-from cairn.base.errors import InputError
-from cairn.base.files import Card, FileRecord, digest_file, digest_json
+from cairn.base.files import Card, digest_file
 from cairn.base.settings import (
     DescribeSettings,
     EvaluateSettings,
@@ -16,76 +12,177 @@ from cairn.base.settings import (
     TrainSettings,
 )
 from cairn.base.watching import Silent, Watch
-from cairn.bundles import BundleCard, folder_bytes
+from cairn.bundles import folder_bytes
 from cairn.engines.local import LocalEngine
-from cairn.pipeline.describing import describe_catalog, embedder_of
+from cairn.pipeline.fitting import Described, described, fit_project, index_project, training_settings
 from cairn.pipeline.importing import Lists, import_lists
-from cairn.pipeline.work_folder import WorkFolder, whole_folder
-from cairn.records.catalog import Catalog
-from cairn.records.scores import Scores
-from cairn.records.split import TEST, TRAIN, VAL, Split
-from cairn.stages.evaluate import evaluate as score
+from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Run, Trained
+from cairn.pipeline.scoring import score_project
+from cairn.pipeline.work_folder import WorkFolder
+from cairn.records.split import TEST, Split
 from cairn.stages.import_photos import in_two_folders
-from cairn.stages.index import write_bundle
-from cairn.stages.split import Leakage, leakage
+from cairn.stages.split import leakage
 from cairn.stages.split import split as deal
-from cairn.stages.train import Fitted, fit
+from cairn.stages.train import Fitted
 from cairn.version import __version__
 
 DEFAULT_MODEL = "default"
-FITTED_FILES = ("fitted.safetensors", "out_of_fold.parquet")
 
 
-@dataclass(frozen=True)
-class Project:
-    """A command's result lies in this work folder."""
+def import_photos(
+    work: str | Path,
+    *,
+    lists: Lists,
+    settings: ImportSettings | None = None,
+    watch: Watch | None = None,
+) -> Imported:
+    """A folder for each landmark becomes the catalog of `work`; see docs/import.md.
 
-    work: WorkFolder
-
-
-@dataclass(frozen=True)
-class Imported(Project):
-    """What import left."""
-
-    catalog: Catalog
-    n_in_two_folders: int
-
-
-@dataclass(frozen=True)
-class Parted(Project):
-    """What split left."""
-
-    split: Split
-    leakage: Leakage
+    Raises InputError where the folder is not laid out by landmarks, DiskError where the disk is full.
+    """
+    place = WorkFolder(Path(work))
+    with place.locked():
+        catalog = import_lists(
+            place, lists, settings=settings or ImportSettings(), engine=LocalEngine(),
+            watch=watch or Silent(),
+        )  # fmt: skip
+    return Imported(place, catalog, in_two_folders(catalog))
 
 
-@dataclass(frozen=True)
-class Trained(Project):
-    """What train left."""
+def split(
+    work: str | Path,
+    *,
+    settings: SplitSettings | None = None,
+    fresh: bool = False,
+    watch: Watch | None = None,
+) -> Parted:
+    """The images of `work` dealt to train, val and test; see docs/split.md.
 
-    name: str
-    folder: Path
-    n_images: int
-    n_landmarks: int
-    n_distractors: int
-    threshold: float
-    precision: float
+    fresh: deal all anew; without it, images that were dealt before stay where they are.
+    Raises InputError where nothing was imported, or no image is labelled.
+    """
+    place, chosen = WorkFolder(Path(work)), settings or SplitSettings()
+    catalog = place.catalog()
+    with place.locked():
+        before = place.split() if place.split_path.exists() and not fresh else None
+        _tell_of_other_settings(place, chosen, before, watch or Silent())
+        dealt = deal(catalog, settings=chosen, before=before)
+        dealt.write(place.split_path)
+        inputs = {"catalog": digest_file(place.catalog_path)}
+        Card(
+            stage="split", version=__version__, settings=chosen.as_json(), inputs=inputs, outputs={}
+        ).write(place.card_path("split"))
+    return Parted(place, dealt, leakage(catalog, dealt, settings=chosen))
 
 
-@dataclass(frozen=True)
-class Indexed(Project):
-    """What index left."""
+def _tell_of_other_settings(
+    place: WorkFolder, settings: SplitSettings, before: Split | None, watch: Watch
+) -> None:
+    card = place.card("split")
+    if before is not None and card is not None and card.settings != settings.as_json():
+        watch.note(
+            "the images that were dealt before keep their parts, although the settings of the split have "
+            "changed; to deal all anew, add --fresh"
+        )
 
-    bundle: Path
-    n_images: int
-    n_landmarks: int
-    size_bytes: int
+
+def train(
+    work: str | Path,
+    *,
+    name: str = DEFAULT_MODEL,
+    describing: DescribeSettings | None = None,
+    settings: TrainSettings | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Head, whitening, fusion and calibration fitted on train and val of `work`; see docs/train.md.
+
+    Raises InputError where nothing was split, or there is nothing to tell apart.
+    """
+    place, shown, chosen = WorkFolder(Path(work)), watch or Silent(), settings or TrainSettings()
+    place.split()
+    with place.locked():
+        project = described(place, describing or DescribeSettings(), shown)
+        fitted = fit_project(project, name, settings=chosen, watch=shown)
+    return _trained(place, name, fitted, chosen)
 
 
-@dataclass(frozen=True)
-class Evaluated(Project):
-    """What evaluate left."""
+def _trained(place: WorkFolder, name: str, fitted: Fitted, settings: TrainSettings) -> Trained:
+    gallery = fitted.recognizer.gallery
+    return Trained(
+        place, name, place.training(name), len(gallery.vectors), len(set(gallery.landmarks.tolist())),
+        len(gallery.none_vectors), fitted.recognizer.threshold, settings.precision,
+    )  # fmt: skip
 
-    bundle: Path
-    scores: Scores
-    report: Path
+
+def index(work: str | Path, *, name: str = DEFAULT_MODEL, watch: Watch | None = None) -> Indexed:
+    """The bundle of what was trained under `name`; see docs/index.md.
+
+    Raises InputError where nothing was trained under that name.
+    """
+    place, shown = WorkFolder(Path(work)), watch or Silent()
+    place.split()
+    with place.locked():
+        describing, training = training_settings(place, name)
+        project = described(place, describing, shown)
+        fitted = fit_project(project, name, settings=training, watch=shown)
+        return _indexed(place, name, project, fitted, shown)
+
+
+def _indexed(
+    place: WorkFolder, name: str, project: Described, fitted: Fitted, watch: Watch
+) -> Indexed:
+    bundle = index_project(project, name, fitted, watch=watch)
+    gallery = fitted.recognizer.gallery
+    n_landmarks = len(set(gallery.landmarks.tolist()))
+    return Indexed(place, bundle, len(gallery.vectors), n_landmarks, folder_bytes(bundle))
+
+
+def evaluate(
+    work: str | Path,
+    *,
+    name: str = DEFAULT_MODEL,
+    settings: EvaluateSettings | None = None,
+    watch: Watch | None = None,
+) -> Evaluated:
+    """The scores of the bundle `name` on the test part, with a report; see docs/evaluate.md.
+
+    Raises InputError where there is no test part, BundleError where the bundle is not whole.
+    """
+    place, shown = WorkFolder(Path(work)), watch or Silent()
+    with place.locked():
+        describing, _ = training_settings(place, name)
+        project = described(place, describing, shown)
+        return score_project(project, name, settings=settings or EvaluateSettings(), watch=shown)
+
+
+def run(
+    work: str | Path,
+    *,
+    lists: Lists,
+    name: str = DEFAULT_MODEL,
+    importing: ImportSettings | None = None,
+    splitting: SplitSettings | None = None,
+    describing: DescribeSettings | None = None,
+    training: TrainSettings | None = None,
+    evaluating: EvaluateSettings | None = None,
+    fresh: bool = False,
+    watch: Watch | None = None,
+) -> Run:
+    """The whole way: import, split, train, index, evaluate; what is done already is not done again."""
+    shown, chosen = watch or Silent(), training or TrainSettings()
+    started = time.monotonic()
+    imported = import_photos(work, lists=lists, settings=importing, watch=shown)
+    parted = split(work, settings=splitting, fresh=fresh, watch=shown)
+    place = parted.work
+    with place.locked():
+        project = described(place, describing or DescribeSettings(), shown)
+        fitted = fit_project(project, name, settings=chosen, watch=shown)
+        indexed = _indexed(place, name, project, fitted, shown)
+        evaluated = None
+        if parted.split.image_ids(TEST):
+            evaluated = score_project(
+                project, name, settings=evaluating or EvaluateSettings(), watch=shown,
+                parted=parted, started=started,
+            )  # fmt: skip
+    trained = _trained(place, name, fitted, chosen)
+    return Run(imported, parted, trained, indexed, evaluated)

@@ -1,0 +1,153 @@
+"""A fitted recogniser as arrays: asked with descriptors, changed without training."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from cairn.algorithms.calibration import Calibration, Logistic
+from cairn.algorithms.candidates import Gallery, find_candidates
+from cairn.algorithms.heads import Head, imprint
+from cairn.algorithms.whitening import Whitening
+from cairn.base.errors import InputError
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+NO_LANDMARK = -1
+
+
+@dataclass(frozen=True)
+class FittedRecognizer:
+    """All that answers need: whitening, head, gallery, fusion, calibration and `threshold`."""
+
+    whitening: Whitening
+    head: Head
+    gallery: Gallery
+    fusion: Logistic
+    calibration: Calibration
+    threshold: float
+
+    def arrays(self) -> Arrays:
+        """Everything fitted by `part.name`, without the gallery, which is kept beside it."""
+        parts = {
+            "whitening": self.whitening.arrays(),
+            "head": self.head.arrays(),
+            "fusion": self.fusion.arrays(),
+            "calibration": self.calibration.arrays(),
+            "answer": {"threshold": np.asarray([self.threshold])},
+        }
+        return {f"{part}.{name}": value for part, held in parts.items() for name, value in held.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, gallery: Gallery) -> "FittedRecognizer":
+        """The recogniser that `arrays()` took apart, with its gallery."""
+
+        def part(prefix: str) -> Arrays:
+            start = f"{prefix}."
+            return {n.removeprefix(start): v for n, v in arrays.items() if n.startswith(start)}
+
+        return cls(
+            Whitening.from_arrays(part("whitening")),
+            Head.from_arrays(part("head")),
+            gallery,
+            Logistic.from_arrays(part("fusion")),
+            Calibration.from_arrays(part("calibration")),
+            float(np.asarray(arrays["answer.threshold"], np.float64)[0]),
+        )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Candidate `landmarks` [Q, K] best first, -1 where there are no more, with scores and evidence.
+
+    scores, probabilities: [Q, K], the second strictly increasing with the first; -inf and 0 where
+    there is no landmark.
+    evidence: [Q, K, E] rows of the gallery, nearest first, -1 where there are no more, and their
+    evidence_similarities [Q, K, E], 0 there.
+    """
+
+    landmarks: Ints
+    scores: Doubles
+    probabilities: Doubles
+    evidence: Ints
+    evidence_similarities: Floats
+
+
+def answer(
+    recognizer: FittedRecognizer, vectors: Floats, *, n_candidates: int = 5, n_evidence: int = 3
+) -> Answers:
+    """The answers to `vectors` [Q, D], each query for itself."""
+    queries = recognizer.whitening.apply(vectors)
+    candidates = find_candidates(queries, recognizer.gallery, recognizer.head)
+    scores = recognizer.fusion.scores(candidates.features)
+    order = best_first(candidates.landmarks, scores)[:, :n_candidates]
+    landmarks = np.take_along_axis(candidates.landmarks, order, axis=1)
+    scores = np.where(landmarks < 0, -np.inf, np.take_along_axis(scores, order, axis=1))
+    evidence, similarities = gallery_evidence(
+        queries, recognizer.gallery, landmarks, n_evidence=n_evidence
+    )
+    probabilities = recognizer.calibration.probabilities(scores)
+    return Answers(landmarks, scores, probabilities, evidence, similarities)
+
+
+def gallery_evidence(
+    queries: Floats, gallery: Gallery, landmarks: Ints, *, n_evidence: int
+) -> tuple[Ints, Floats]:
+    """The `n_evidence` gallery images of each of `landmarks` [Q, K] that are nearest to its query.
+
+    queries: [Q, d] whitened. Returns rows [Q, K, E], nearest first and -1 where there are no more,
+    and similarities [Q, K, E], 0 there.
+    """
+    rows = np.full((*landmarks.shape, n_evidence), -1, np.int64)
+    similarities = np.zeros(rows.shape, np.float32)
+    for query, candidate in np.argwhere(landmarks >= 0):
+        mine = gallery.rows_of(int(landmarks[query, candidate]))
+        nearness = gallery.vectors[mine] @ queries[query]
+        best = np.argsort(-nearness, kind="stable")[:n_evidence]
+        rows[query, candidate, : len(best)] = mine[best]
+        similarities[query, candidate, : len(best)] = nearness[best]
+    return rows, similarities
+
+
+def add_images(recognizer: FittedRecognizer, vectors: Floats, landmarks: Ints) -> FittedRecognizer:
+    """The recogniser with more gallery images: `vectors` [N, D] of `landmarks` [N], or -1 for distractors.
+
+    New landmarks get an imprinted column of the head; nothing else is fitted again.
+    """
+    added, old = recognizer.whitening.apply(vectors), recognizer.gallery
+    is_none = landmarks < 0
+    gallery = Gallery(
+        np.vstack([old.vectors, added[~is_none]]),
+        np.concatenate([old.landmarks, landmarks[~is_none]]),
+        np.vstack([old.none_vectors, added[is_none]]),
+    )
+    head = imprint(recognizer.head, gallery.vectors, gallery.landmarks)
+    return replace(recognizer, gallery=gallery, head=head)
+
+
+def remove_images(recognizer: FittedRecognizer, is_removed: Bools) -> FittedRecognizer:
+    """The recogniser without the gallery images where `is_removed` [N]; positions stay as they are.
+
+    A landmark without images is no longer proposed.
+    Raises InputError where no image would be left.
+    """
+    if is_removed.all():
+        raise InputError(
+            f"all {len(is_removed)} gallery images would be removed; at least one was expected to stay; "
+            "add images of another landmark first"
+        )
+    old = recognizer.gallery
+    kept = Gallery(old.vectors[~is_removed], old.landmarks[~is_removed], old.none_vectors)
+    return replace(recognizer, gallery=kept)
+
+
+def best_first(landmarks: Ints, scores: Doubles) -> Ints:
+    """[Q, M]: the order of each query's candidates by score, then landmark, no landmark last."""
+    scores = np.where(landmarks < 0, -np.inf, scores)
+    by_landmark = np.argsort(landmarks, axis=1, kind="stable")
+    by_score = np.argsort(-np.take_along_axis(scores, by_landmark, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(by_landmark, by_score, axis=1)

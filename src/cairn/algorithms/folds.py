@@ -1,0 +1,72 @@
+"""Folds of images, dealt by groups of copies, that also leave out whole landmarks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+KNOWN, NONE, UNSEEN = 0, 1, 2
+KINDS = ("known", "none", "unseen")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """`fitting` [A] images to fit on, `queries` [B] images to ask about and their `kinds` [B]."""
+
+    fitting: Ints
+    queries: Ints
+    kinds: Ints
+
+
+def deal_folds(truth: Ints, groups: Ints, *, n_folds: int, rng: np.random.Generator) -> list[Fold]:
+    """The folds of N images: what each is fitted on and asked.
+
+    truth: [N, T] landmarks that an image shows, main one first, padded with -1; groups: [N] of copies.
+    Fold f is fitted on what is neither in its share of the images nor shows one of its share of the
+    landmarks. It is asked about its share of the images (known, or none where they show no landmark)
+    and about all images of its landmarks (unseen). An image whose landmarks all have nothing left to
+    fit on is unseen as well. A fold that would have no landmark left to fit on is not dealt.
+    """
+    landmarks = np.unique(truth[truth >= 0])
+    fold_of_landmark = np.full(int(truth.max(initial=-1)) + 2, -1)
+    # With one landmark, or two, leaving one out leaves nothing to tell apart.
+    if len(landmarks) > 2:
+        fold_of_landmark[landmarks] = rng.permutation(len(landmarks)) % n_folds
+    fold_of_image = _deal_evenly(truth[:, 0], groups, n_folds=n_folds, rng=rng)
+    folds = (_fold(truth, groups, fold_of_image == f, fold_of_landmark == f) for f in range(n_folds))
+    return [fold for fold in folds if (truth[fold.fitting] >= 0).any() and len(fold.queries)]
+
+
+def _fold(truth: Ints, groups: Ints, is_asked: Bools, is_left_out: Bools) -> Fold:
+    shows = truth >= 0
+    # Where truth is -1 this looks up the last entry, which is never left out.
+    shows_left_out = (is_left_out[truth] & shows).any(axis=1)
+    touched = np.isin(groups, groups[shows_left_out])
+    fits = ~is_asked & ~touched
+    has_images = np.zeros(len(is_left_out), np.bool_)
+    has_images[truth[fits, 0]] = True
+    has_images[-1] = False
+    is_known = (has_images[truth] & shows).any(axis=1)
+    shows_any = shows.any(axis=1)
+    asked = is_asked | (shows_left_out & ~is_known)
+    # A copy of an unseen image that is itself no image of a landmark left out has nothing to teach.
+    asked &= ~touched | shows_left_out
+    kinds = np.where(~shows_any, NONE, np.where(is_known, KNOWN, UNSEEN))
+    return Fold(np.flatnonzero(fits), np.flatnonzero(asked), kinds[asked])
+
+
+def _deal_evenly(owners: Ints, groups: Ints, *, n_folds: int, rng: np.random.Generator) -> Ints:
+    """The fold of each image: whole groups, the groups of each owner dealt one fold after the other."""
+    fold_of_group: dict[int, int] = {}
+    next_fold = 0
+    for owner in np.unique(owners):
+        mine = [g for g in np.unique(groups[owners == owner]).tolist() if g not in fold_of_group]
+        for group in rng.permutation(np.asarray(mine, np.int64)).tolist():
+            fold_of_group[group] = next_fold % n_folds
+            next_fold += 1
+    return np.asarray([fold_of_group[group] for group in groups.tolist()], np.int64)
+
+

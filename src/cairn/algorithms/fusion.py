@@ -1,0 +1,212 @@
+"""Fitting a recogniser: fusion, calibration and threshold out of fold, then the rest on all images."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cairn.algorithms.answering import FittedRecognizer, best_first
+from cairn.algorithms.calibration import (
+    fit_calibration,
+    fit_logistic,
+    require_both_kinds,
+    threshold_for_precision,
+)
+from cairn.algorithms.candidates import Candidates, Gallery, find_candidates
+from cairn.algorithms.folds import KNOWN, UNSEEN, Fold, deal_folds
+from cairn.algorithms.heads import Head, train_head
+from cairn.algorithms.whitening import Whitening, fit_whitening
+from cairn.base.checks import require_vectors
+from cairn.base.errors import InputError
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+Kind = TypeVar("Kind", bound=np.generic)
+
+NO_LANDMARK = -1
+_N_FOLDS = 5
+# Nobody can know how many unseen landmarks a recogniser will meet; this many a known query.
+_UNSEEN_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """The answers to images that the asked recogniser was not fitted on.
+
+    images: [R] rows of what was given to fit; kinds: [R] 0 known, 1 none, 2 unseen; folds: [R].
+    weights: [R] how much each counts. landmarks [R, M] best first, scores, probabilities, is_right:
+    [R, M], with fusion and calibration fitted on the other folds.
+    is_refused: [R] whether the best probability is under the threshold of the whole.
+    """
+
+    images: Ints
+    kinds: Ints
+    folds: Ints
+    weights: Doubles
+    landmarks: Ints
+    scores: Doubles
+    probabilities: Doubles
+    is_right: Bools
+    is_refused: Bools
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The questions of all folds: one row a query, before fusion."""
+
+    images: Ints
+    kinds: Ints
+    folds: Ints
+    weights: Doubles
+    candidates: Candidates
+    is_right: Bools
+
+
+def fit_recognizer(
+    vectors: Floats,
+    truth: Ints,
+    groups: Ints,
+    *,
+    seed: int,
+    precision: float = 0.95,
+) -> tuple[FittedRecognizer, OutOfFold]:
+    """A recogniser fitted on all of train and val, and the out-of-fold answers behind its threshold.
+
+    vectors: [N, D] descriptors; truth: [N, T] landmarks shown, main one first, padded with -1, all -1
+    for a distractor; groups: [N], the same number for copies of one image.
+    precision: share of right answers that the threshold is chosen for, among known, none and unseen.
+    Raises InputError where there is nothing to tell apart.
+    """
+    _require_enough(vectors, truth, groups)
+    rng = np.random.default_rng(seed)
+    folds = deal_folds(truth, groups, n_folds=min(_N_FOLDS, len(np.unique(groups))), rng=rng)
+    asked = _ask_all(vectors, truth, folds, rng)
+    everything = np.ones(len(asked.images), np.bool_)
+    require_both_kinds(*_pairs(asked, everything)[1:])
+    scores, probabilities = _cross_fitted(asked)
+    fusion = fit_logistic(*_pairs(asked, everything))
+    calibration = fit_calibration(*_pairs(asked, everything, scores))
+    out_of_fold, threshold = _answered(asked, scores, probabilities, precision=precision)
+    whitening, head, gallery = _fit_base(vectors, truth[:, 0], rng)
+    fitted = FittedRecognizer(whitening, head, gallery, fusion, calibration, threshold)
+    return fitted, out_of_fold
+
+
+def _fit_base(
+    vectors: Floats, landmarks: Ints, rng: np.random.Generator
+) -> tuple[Whitening, Head, Gallery]:
+    whitening = fit_whitening(vectors)
+    white = whitening.apply(vectors)
+    is_none = landmarks < 0
+    gallery = Gallery(white[~is_none], landmarks[~is_none], white[is_none])
+    return whitening, train_head(white, landmarks, rng=rng), gallery
+
+
+def _ask_all(vectors: Floats, truth: Ints, folds: list[Fold], rng: np.random.Generator) -> _Asked:
+    """Every fold's questions put to what its other images teach."""
+    found: list[Candidates] = []
+    for fold in folds:
+        whitening, head, gallery = _fit_base(vectors[fold.fitting], truth[fold.fitting, 0], rng)
+        found.append(find_candidates(whitening.apply(vectors[fold.queries]), gallery, head))
+    images = np.concatenate([fold.queries for fold in folds])
+    kinds = np.concatenate([fold.kinds for fold in folds])
+    width = max(candidates.landmarks.shape[1] for candidates in found)
+    landmarks = np.concatenate([_padded(each.landmarks, width, NO_LANDMARK) for each in found])
+    features = np.concatenate([_padded(each.features, width, 0) for each in found])
+    shown = truth[images]
+    is_right = (landmarks[:, :, None] == shown[:, None, :]).any(axis=2) & (landmarks >= 0)
+    counts = np.bincount(kinds, minlength=3)
+    unseen_weight = _UNSEEN_SHARE * max(counts[KNOWN], 1) / max(counts[UNSEEN], 1)
+    return _Asked(
+        images=images,
+        kinds=kinds,
+        folds=np.concatenate([np.full(len(fold.queries), f) for f, fold in enumerate(folds)]),
+        weights=np.where(kinds == UNSEEN, min(unseen_weight, 1.0), 1.0),
+        candidates=Candidates(landmarks, features),
+        is_right=is_right,
+    )
+
+
+def _cross_fitted(asked: _Asked) -> tuple[Doubles, Doubles]:
+    """Scores and probabilities [R, M] by the fusion and calibration of the other folds."""
+    scores, probabilities = np.empty(asked.is_right.shape), np.empty(asked.is_right.shape)
+    for fold in np.unique(asked.folds):
+        mine = asked.folds == fold
+        fusion = fit_logistic(*_pairs(asked, _others(asked, mine)))
+        scores[mine] = fusion.scores(asked.candidates.features[mine])
+    for fold in np.unique(asked.folds):
+        mine = asked.folds == fold
+        calibration = fit_calibration(*_pairs(asked, _others(asked, mine), scores))
+        probabilities[mine] = calibration.probabilities(scores[mine])
+    return scores, probabilities
+
+
+def _others(asked: _Asked, mine: Bools) -> Bools:
+    """The questions of the other folds; all of them where the others have only right or wrong answers."""
+    _, is_right, _ = _pairs(asked, ~mine)
+    return ~mine if is_right.any() and not is_right.all() else np.ones_like(mine)
+
+
+def _pairs(
+    asked: _Asked, chosen: Bools, scores: Doubles | None = None
+) -> tuple[Floats | Doubles, Bools, Doubles]:
+    """Features (or scores), right or wrong, and weight of each query–candidate pair of `chosen` [R]."""
+    is_pair = (asked.candidates.landmarks >= 0) & chosen[:, None]
+    weights = np.broadcast_to(asked.weights[:, None], is_pair.shape)
+    values = asked.candidates.features if scores is None else scores
+    return values[is_pair], asked.is_right[is_pair], weights[is_pair]
+
+
+def _answered(
+    asked: _Asked, scores: Doubles, probabilities: Doubles, *, precision: float
+) -> tuple[OutOfFold, float]:
+    """The table of out-of-fold answers, and the threshold they lead to."""
+    order = best_first(asked.candidates.landmarks, scores)
+    landmarks = np.take_along_axis(asked.candidates.landmarks, order, axis=1)
+    scores = np.where(landmarks < 0, -np.inf, np.take_along_axis(scores, order, axis=1))
+    probabilities = np.where(landmarks < 0, 0.0, np.take_along_axis(probabilities, order, axis=1))
+    is_right = np.take_along_axis(asked.is_right, order, axis=1)
+    threshold = threshold_for_precision(
+        probabilities[:, 0], is_right[:, 0], asked.weights, precision=precision
+    )
+    table = OutOfFold(
+        images=asked.images,
+        kinds=asked.kinds,
+        folds=asked.folds,
+        weights=asked.weights,
+        landmarks=landmarks,
+        scores=scores,
+        probabilities=probabilities,
+        is_right=is_right,
+        is_refused=probabilities[:, 0] < threshold,
+    )
+    return table, threshold
+
+
+def _padded(values: npt.NDArray[Kind], width: int, filler: int) -> npt.NDArray[Kind]:
+    """`values` [R, M, ...] with its second axis filled up to `width`."""
+    missing = [(0, 0)] * values.ndim
+    missing[1] = (0, width - values.shape[1])
+    return np.pad(values, missing, constant_values=filler)
+
+
+def _require_enough(vectors: Floats, truth: Ints, groups: Ints) -> None:
+    require_vectors(vectors, what="descriptors")
+    if truth.ndim != 2 or not len(vectors) == len(truth) == len(groups):
+        raise InputError(
+            f"{len(vectors)} descriptors came with truth of shape {truth.shape} and {len(groups)} "
+            "groups; [N, T] and N were expected; give each image its landmarks and its group of copies"
+        )
+    shown = truth[:, 0] >= 0
+    n_landmarks, n_distractors = len(np.unique(truth[shown, 0])), int((~shown).sum())
+    n_groups = [len(np.unique(groups[truth[:, 0] == c])) for c in np.unique(truth[shown, 0])]
+    if n_landmarks + (n_distractors > 1) < 2 or max(n_groups) < 2:
+        raise InputError(
+            f"the images show {n_landmarks} landmarks with at most {max(n_groups, default=0)} photos "
+            f"each (copies aside) and {n_distractors} show none; two landmarks (or one and two photos "
+            "in _none) were expected, and one landmark with two photos at least; add photos"
+        )

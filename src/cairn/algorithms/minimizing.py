@@ -1,0 +1,95 @@
+"""Minimising a smooth function of an array: whole steps with memory, or small steps with momentum."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Point = TypeVar("Point", npt.NDArray[np.float32], npt.NDArray[np.float64])
+
+
+def minimise(
+    loss: Callable[[Point], tuple[float, Point]],
+    start: Point,
+    *,
+    n_steps: int,
+    memory: int = 8,
+    tolerance: float = 1e-6,
+) -> Point:
+    """Where `loss` (value and gradient) is about smallest, by L-BFGS with halved steps.
+
+    It stops after `n_steps`, or when a step lowers the loss by less than `tolerance` of itself.
+    Source: Nocedal, Wright, Numerical Optimization, algorithm 7.4.
+    """
+    at, (value, gradient) = start, loss(start)
+    moves: list[Point] = []
+    turns: list[Point] = []
+    for _ in range(n_steps):
+        direction = _direction(gradient, moves, turns)
+        slope = float((gradient * direction).sum())
+        if slope <= 0:
+            return at
+        length = 1.0
+        while True:
+            new_at = at - np.float32(length) * direction
+            new_value, new_gradient = loss(new_at)
+            if new_value <= value - 1e-4 * length * slope:
+                break
+            length /= 2
+            if length < 1e-8:
+                return at
+        move, turn = new_at - at, new_gradient - gradient
+        if float((move * turn).sum()) > 0:
+            moves, turns = [*moves, move][-memory:], [*turns, turn][-memory:]
+        is_done = value - new_value <= tolerance * abs(value)
+        at, value, gradient = new_at, new_value, new_gradient
+        if is_done:
+            return at
+    return at
+
+
+def _direction(gradient: Point, moves: list[Point], turns: list[Point]) -> Point:
+    """The uphill direction, bent by what the last moves taught of the curvature."""
+    if not moves:
+        return gradient / np.float32(max(1.0, float(np.linalg.norm(gradient))))
+    bent = gradient.copy()
+    products = [float((move * turn).sum()) for move, turn in zip(moves, turns, strict=True)]
+    shares: list[np.float32] = []
+    for move, turn, product in zip(moves[::-1], turns[::-1], products[::-1], strict=True):
+        shares.append(np.float32(float((move * bent).sum()) / product))
+        bent -= shares[-1] * turn
+    bent *= np.float32(products[-1] / float((turns[-1] ** 2).sum()))
+    for move, turn, product, share in zip(moves, turns, products, shares[::-1], strict=True):
+        bent += move * (share - np.float32(float((turn * bent).sum()) / product))
+    return bent
+
+
+def descend(
+    loss: Callable[[Floats, Ints], tuple[float, Floats]],
+    start: Floats,
+    *,
+    n_rows: int,
+    n_passes: int,
+    rng: np.random.Generator,
+    batch_rows: int = 1024,
+    rate: float = 0.5,
+) -> Floats:
+    """Where the sum of `loss` over rows is about smallest, by small steps with momentum 0.9.
+
+    loss(at, rows) is the share of the given rows in the whole, with its gradient; a batch counts as
+    if it were the whole. The rate falls to nothing along half a cosine.
+    """
+    at, speed = start.copy(), np.zeros_like(start)
+    n_batches = -(-n_rows // batch_rows)
+    n_steps = n_passes * n_batches
+    for step in range(n_steps):
+        if step % n_batches == 0:
+            order = rng.permutation(n_rows)
+        rows = order[step % n_batches :: n_batches]
+        gradient = loss(at, rows)[1] * np.float32(n_rows / len(rows))
+        speed = np.float32(0.9) * speed + gradient
+        at -= np.float32(rate * (1 + np.cos(np.pi * step / n_steps)) / 2) * speed
+    return at

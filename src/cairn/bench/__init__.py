@@ -1,0 +1,1 @@
+"""Measurements: a stage against its peers or its limit, in one run."""

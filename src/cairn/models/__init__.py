@@ -1,0 +1,1 @@
+"""What holds weights: backbones, and what runs them and makes descriptors of what they see."""

@@ -1,0 +1,162 @@
+"""Descriptors of images: resized ahead, run in batches of one shape, pooled, joined, length one."""
+
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cairn.base.errors import InputError
+from cairn.base.files import digest_json
+from cairn.base.settings import DescribeSettings
+from cairn.models.ahead import worked_ahead
+from cairn.models.folders import Backbone
+from cairn.models.pooling import Vectors, length_one, pooled, require_poolings
+from cairn.models.runtimes.contract import Pixels, Runtime
+from cairn.models.runtimes.table import open_runtime
+from cairn.models.shapes import (
+    Pixels8,
+    Shape,
+    nearest_shape,
+    require_image,
+    resized,
+    square,
+    step_px,
+)
+
+# What neither changes the descriptors nor, by the backbone's digest, needs to be named again.
+OUTSIDE_SOURCE = {"batch_size", "runtime", "backbone", "weights"}
+# More images at once make fuller batches of each shape, and need more memory (1 MB an image).
+WINDOW_BATCHES, WINDOW_IMAGES = 4, 256
+MAX_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Makes descriptors with one backbone and one set of settings; safe to share between threads."""
+
+    backbone: Backbone
+    settings: DescribeSettings
+    runtime: Runtime
+
+    @property
+    def width(self) -> int:
+        """The number of numbers in a descriptor."""
+        return sum(self._widths)
+
+    @property
+    def source(self) -> str:
+        """What the descriptors depend on, as a digest: the backbone and the settings that matter."""
+        settings = {k: v for k, v in self.settings.as_json().items() if k not in OUTSIDE_SOURCE}
+        return digest_json({"backbone": self.backbone.digest, "settings": settings})
+
+    def describe(self, images: Iterable[Pixels8]) -> Iterator[Vectors]:
+        """Descriptors [n, D] of the next n images, block after block, in the order of `images`.
+
+        images: uint8 [H, W, 3]; read in another thread, a few batches ahead, and never held all at once.
+        Raises InputError at the first image that has another form.
+        """
+        batch_size = self.settings.batch_size
+        window = max(batch_size, min(WINDOW_BATCHES * batch_size, WINDOW_IMAGES))
+        seen = worked_ahead(images, self._views, n_threads=_n_threads(), n_ahead=2 * batch_size)
+        for views in _windows(seen, window):
+            yield self._descriptors(views)
+
+    def describe_one(self, image: Pixels8) -> Vectors:
+        """The descriptor [D] of one image, uint8 [H, W, 3]."""
+        vector: Vectors = self._descriptors([self._views(image)])[0]
+        return vector
+
+    def shapes_of(self, height: int, width: int) -> list[Shape]:
+        """The shapes [H, W] at which an image of that size is seen, one for each side."""
+        if self.backbone.fixed_size is not None:
+            return [self.backbone.fixed_size]
+        step = step_px(self.backbone.stride)
+        sides = self.settings.sides_px
+        if not self.settings.keep_shape:
+            return [square(side_px, step) for side_px in sides]
+        return [nearest_shape(height, width, side_px=side_px, step=step) for side_px in sides]
+
+    def _views(self, image: Pixels8) -> list[Pixels8]:
+        require_image(image)
+        asked, own = self.settings.interpolation, self.backbone.config.pretrained_cfg.interpolation
+        interpolation = own if asked == "network" else asked
+        shapes = self.shapes_of(*image.shape[:2])
+        return [resized(image, shape, interpolation=interpolation) for shape in shapes]
+
+    def _descriptors(self, views: list[list[Pixels8]]) -> Vectors:
+        """[n, D] of n images, each seen at every side."""
+        joined = np.zeros((len(views), self.width), np.float32)
+        for at_one_side in zip(*views, strict=True):
+            joined += self._at_one_side(at_one_side)
+        # Each pooling is made length one again, so that none outweighs another where sides disagree.
+        parts = np.split(joined, np.cumsum(self._widths)[:-1], axis=1)
+        return length_one(np.concatenate([length_one(part) for part in parts], axis=1))
+
+    @property
+    def _widths(self) -> list[int]:
+        outputs = self.backbone.outputs
+        return [outputs["cls" if name == "cls" else "maps"] for name in self.settings.pooling]
+
+    def _at_one_side(self, views: Sequence[Pixels8]) -> Vectors:
+        places: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for place, view in enumerate(views):
+            places[view.shape].append(place)
+        found = np.empty((len(views), self.width), np.float32)
+        for batch in self._batches(places.values()):
+            found[batch] = self._run([views[place] for place in batch])
+        return found
+
+    def _batches(self, groups: Iterable[list[int]]) -> Iterator[list[int]]:
+        size = self.settings.batch_size
+        for group in groups:
+            for start in range(0, len(group), size):
+                yield group[start : start + size]
+
+    def _run(self, views: list[Pixels8]) -> Vectors:
+        cfg = self.backbone.config.pretrained_cfg
+        outputs = self.runtime.run(normalized(np.stack(views), mean=cfg.mean, std=cfg.std))
+        power = self.settings.gem_power
+        parts = [pooled(outputs, name, gem_power=power) for name in self.settings.pooling]
+        vectors = np.concatenate(parts, axis=1)
+        if not np.isfinite(vectors).all():
+            raise InputError(
+                f"the backbone {self.backbone.name} gives numbers that are not finite; finite feature maps "
+                "were expected; check its weights, or choose another backbone"
+            )
+        return vectors
+
+
+def open_embedder(backbone: Backbone, settings: DescribeSettings) -> Embedder:
+    """An embedder on the runtime that the settings name.
+
+    Raises SettingsError if the backbone has not what the settings ask for, and MissingExtra if the
+    runtime is not installed.
+    """
+    require_poolings(settings.pooling, backbone.outputs, backbone=backbone.name)
+    return Embedder(backbone, settings, open_runtime(settings.runtime, backbone))
+
+
+def normalized(
+    images: npt.NDArray[np.uint8], *, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Pixels:
+    """Pixels as a network wants them: [B, 3, H, W] of uint8 images [B, H, W, 3]."""
+    scale = (1 / (255 * np.asarray(std))).astype(np.float32)
+    shift = (np.asarray(mean) / np.asarray(std)).astype(np.float32)
+    pixels = np.empty((images.shape[0], 3, *images.shape[1:3]), np.float32)
+    for c in range(3):
+        np.multiply(images[..., c], scale[c], out=pixels[:, c])
+        pixels[:, c] -= shift[c]
+    return pixels
+
+
+def _windows(views: Iterator[list[Pixels8]], size: int) -> Iterator[list[list[Pixels8]]]:
+    while window := list(itertools.islice(views, size)):
+        yield window
+
+
+def _n_threads() -> int:
+    return min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)

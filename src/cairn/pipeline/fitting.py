@@ -1,0 +1,207 @@
+"""Train and index over a work folder: what was fitted lies in `training/`, what was made of it in `models/`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from pydantic import JsonValue
+from safetensors.numpy import load_file, save
+
+from cairn.algorithms.candidates import Gallery
+from cairn.algorithms.answering import FittedRecognizer
+from cairn.base.errors import BundleError, InputError
+from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
+from cairn.base.settings import DescribeSettings, ImportSettings, TrainSettings
+from cairn.base.watching import Advance, Watch
+from cairn.bundles import BackboneCard, BundleCard, open_bundle
+from cairn.engines.local import LocalEngine
+from cairn.images.store import thumbnail
+from cairn.models.embedder import Embedder
+from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
+from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.records.catalog import Catalog
+from cairn.records.descriptors import Descriptors
+from cairn.records.landmarks import Landmarks
+from cairn.records.split import TEST, TRAIN, VAL
+from cairn.records.tables import read_table, write_table
+from cairn.stages.index import BundleParts, write_bundle
+from cairn.stages.train import Fitted
+from cairn.stages.train import train as fit
+from cairn.version import __version__
+
+ARRAYS, OUT_OF_FOLD, CARD = "fitted.safetensors", "out_of_fold.parquet", "card.json"
+
+
+@dataclass(frozen=True)
+class Described:
+    """A project's images with descriptors: what train, index and evaluate work on."""
+
+    work: WorkFolder
+    catalog: Catalog
+    embedder: Embedder
+    descriptors: Descriptors
+
+    def truth(self, *parts: str) -> pl.DataFrame:
+        """image_id, landmark_ids, group, licence, author of the images of `parts`, in the split's order."""
+        dealt = self.work.split().table.filter(pl.col("part").is_in(parts))
+        images = self.catalog.images.select("image_id", "landmark_ids", "path", "licence", "author")
+        known = dealt.join(images, on="image_id", how="inner", maintain_order="left")
+        return known.drop_nulls("landmark_ids")
+
+
+def described(work: WorkFolder, settings: DescribeSettings, watch: Watch) -> Described:
+    """The project with a descriptor for every image."""
+    catalog = work.catalog()
+    embedder = embedder_of(settings, work=work, watch=watch)
+    vectors = describe_catalog(work, catalog, embedder, engine=LocalEngine(), watch=watch)
+    return Described(work, catalog, embedder, vectors)
+
+
+def fit_project(project: Described, name: str, *, settings: TrainSettings, watch: Watch) -> Fitted:
+    """What `settings` fit on train and val, read back where nothing has changed since."""
+    folder = project.work.training(name)
+    truth = project.truth(TRAIN, VAL)
+    if truth.is_empty():
+        raise InputError(
+            "no labelled image is in train or val; the parts of cairn split were expected; run: "
+            f"cairn split {project.work.root} --fresh"
+        )
+    made = _training_card(project, truth, settings)
+    card = Card.read(folder / CARD)
+    if card is not None and card.still_holds(made, root=folder):
+        return load_fitted(folder, project, truth)
+    with watch.phase("train", 1) as advance:
+        fitted = fit(project.descriptors, truth.select("image_id", "landmark_ids", "group"), settings=settings)
+        advance(1)
+    with whole_folder(folder) as fresh:
+        write_bytes(fresh / ARRAYS, save(_contiguous(fitted.recognizer)))
+        write_table(fitted.out_of_fold, fresh / OUT_OF_FOLD)
+        outputs = {file: FileRecord.of(fresh / file) for file in (ARRAYS, OUT_OF_FOLD)}
+        made.model_copy(update={"outputs": outputs}).write(fresh / CARD)
+    return fitted
+
+
+def load_fitted(folder: Path, project: Described, truth: pl.DataFrame) -> Fitted:
+    """What was fitted and lies in `folder`, with the gallery made again from the descriptors."""
+    arrays = load_file(folder / ARRAYS)
+    landmark_ids = tuple(sorted(truth["landmark_ids"].explode().drop_nulls().unique()))
+    bare = FittedRecognizer.from_arrays(arrays, _no_gallery())
+    position = {landmark_id: i for i, landmark_id in enumerate(landmark_ids)}
+    mains = np.array([position[shown[0]] if len(shown) else -1 for shown in truth["landmark_ids"]])
+    white = bare.whitening.apply(project.descriptors.take(truth["image_id"].to_list()).vectors)
+    gallery = Gallery(white[mains >= 0], mains[mains >= 0].astype(np.int64), white[mains < 0])
+    out_of_fold = read_table(folder / OUT_OF_FOLD, what="out-of-fold answers", made_by="cairn train WORK")
+    return Fitted(FittedRecognizer.from_arrays(arrays, gallery), landmark_ids, out_of_fold)
+
+
+def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch) -> Path:
+    """The bundle of what was fitted; the one that lies there, where nothing has changed since."""
+    folder = project.work.bundle(name)
+    card = _bundle_card(project, name, fitted)
+    if _is_there(folder, card):
+        return folder
+    truth = project.truth(TRAIN, VAL)
+    shown = truth.filter(pl.col("landmark_ids").list.len() > 0)
+    known = project.work.landmarks().table
+    ids = pl.DataFrame({"landmark_id": list(fitted.landmark_ids)})
+    with whole_folder(folder) as fresh, watch.phase("index", len(shown)) as advance:
+        parts = BundleParts(
+            recognizer=fitted.recognizer,
+            gallery=shown.select("image_id", "landmark_ids", "licence", "author"),
+            landmarks=Landmarks(ids.join(known, on="landmark_id", how="left", maintain_order="left")),
+            out_of_fold=fitted.out_of_fold,
+            network=project.embedder.backbone.network,
+            thumbnails=_thumbnails(project.work, shown, advance),
+        )
+        write_bundle(fresh, parts, card=card)
+    return folder
+
+
+def training_settings(work: WorkFolder, name: str) -> tuple[DescribeSettings, TrainSettings]:
+    """The settings that `cairn train` was last run with.
+
+    Raises InputError where it never ran to its end under this name.
+    """
+    card = Card.read(work.training(name) / CARD)
+    if card is None:
+        raise InputError(
+            f"nothing was trained under the name {name} in {work.root}; what cairn train leaves was "
+            f"expected; run: cairn train {work.root} --name {name}"
+        )
+    return (
+        DescribeSettings.model_validate(card.settings["describe"]),
+        TrainSettings.model_validate(card.settings["train"]),
+    )
+
+
+def _training_card(project: Described, truth: pl.DataFrame, settings: TrainSettings) -> Card:
+    digest_of = {image.image_id: image.digest for image in current_images(project.work, project.catalog)}
+    images: list[JsonValue] = [
+        [image_id, digest_of[image_id], list(shown), group]
+        for image_id, shown, group in truth.select("image_id", "landmark_ids", "group").iter_rows()
+    ]
+    return Card(
+        stage="train",
+        version=__version__,
+        settings={"train": settings.as_json(), "describe": project.embedder.settings.as_json()},
+        inputs={"images": digest_json(images), "descriptors": project.embedder.source},
+        outputs={},
+    )
+
+
+def _contiguous(recognizer: FittedRecognizer) -> dict[str, np.ndarray]:  # type: ignore[type-arg]  # of any type
+    return {name: np.ascontiguousarray(array) for name, array in recognizer.arrays().items()}
+
+
+def _no_gallery() -> Gallery:
+    nothing = np.zeros((0, 1), dtype=np.float32)
+    return Gallery(nothing, np.zeros(0, dtype=np.int64), nothing)
+
+
+def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
+    backbone, gallery = project.embedder.backbone, fitted.recognizer.gallery
+    describe, train = training_settings(project.work, name)
+    importing = project.work.card("import")
+    max_side_px = importing.settings["max_side_px"] if importing else ImportSettings().max_side_px
+    return BundleCard(
+        cairn=__version__,
+        backbone=BackboneCard(
+            name=backbone.name, digest=backbone.digest, stride=backbone.stride,
+            outputs=backbone.outputs, config=backbone.config,
+        ),
+        describe=describe,
+        max_side_px=int(str(max_side_px)),
+        train=train,
+        threshold=fitted.recognizer.threshold,
+        n_images=len(gallery.vectors),
+        n_landmarks=len(np.unique(gallery.landmarks)),
+        n_distractors=len(gallery.none_vectors),
+        descriptor_width=project.embedder.width,
+        fitted_from={
+            "training": digest_file(project.work.training(name) / ARRAYS),
+            "landmarks": digest_file(project.work.landmarks_path),
+            "images": digest_file(project.work.catalog_path),
+        },
+        files={},
+    )  # fmt: skip
+
+
+def _is_there(folder: Path, card: BundleCard) -> bool:
+    """Whether `folder` holds the bundle that `card` would make, whole."""
+    try:
+        found = open_bundle(folder).card
+    except (BundleError, InputError):
+        return False
+    return found.model_copy(update={"files": {}, "scores": {}}) == card
+
+
+def _thumbnails(
+    work: WorkFolder, images: pl.DataFrame, advance: Advance
+) -> Iterator[tuple[str, bytes]]:
+    paths = images.select("image_id", "path").rows()
+    made = LocalEngine().map(lambda row: (row[0], thumbnail(work.images, row[1])), paths)
+    for image_id, jpeg in made:
+        advance(1)
+        yield image_id, jpeg

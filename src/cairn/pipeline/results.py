@@ -1,0 +1,90 @@
+"""What each step of the pipeline left, for whoever tells people about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cairn.pipeline.work_folder import WorkFolder
+from cairn.records.catalog import Catalog
+from cairn.records.scores import Estimate, Scores
+from cairn.records.split import Split
+from cairn.stages.split import Leakage
+
+
+@dataclass(frozen=True)
+class Project:
+    """A command's result lies in this work folder."""
+
+    work: WorkFolder
+
+
+@dataclass(frozen=True)
+class Imported(Project):
+    """What import left."""
+
+    catalog: Catalog
+    n_in_two_folders: int
+
+
+@dataclass(frozen=True)
+class Parted(Project):
+    """What split left."""
+
+    split: Split
+    leakage: Leakage
+
+
+@dataclass(frozen=True)
+class Trained(Project):
+    """What train left."""
+
+    name: str
+    folder: Path
+    n_images: int
+    n_landmarks: int
+    n_distractors: int
+    threshold: float
+    precision: float
+
+
+@dataclass(frozen=True)
+class Indexed(Project):
+    """What index left."""
+
+    bundle: Path
+    n_images: int
+    n_landmarks: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Evaluated(Project):
+    """What evaluate left."""
+
+    bundle: Path
+    scores: Scores
+    report: Path
+
+    def headline(self) -> list[tuple[str, str, str, str]]:
+        """The scores as rows of words: name, value, interval, number of images."""
+        return [
+            (self.scores.words(name)[0], *_shown(estimate))
+            for name, estimate in self.scores.estimates().items()
+        ]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the whole way left; `evaluated` is None where the split has no test part."""
+
+    imported: Imported
+    parted: Parted
+    trained: Trained
+    indexed: Indexed
+    evaluated: Evaluated | None
+
+
+def _shown(estimate: Estimate) -> tuple[str, str, str]:
+    """An estimate in words: value, interval, and how many it is over."""
+    if estimate.value is None:
+        return "", "", str(estimate.because)
+    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}", f"{estimate.n:,}"

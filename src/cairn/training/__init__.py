@@ -1,0 +1,1 @@
+"""Training: what moves weights; torch may be imported in these rooms."""
