@@ -40,7 +40,9 @@ class FittedRecognizer:
             "calibration": self.calibration.arrays(),
             "answer": {"threshold": np.asarray([self.threshold])},
         }
-        return {f"{part}.{name}": value for part, held in parts.items() for name, value in held.items()}
+        return {
+            f"{part}.{name}": value for part, held in parts.items() for name, value in held.items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, gallery: Gallery) -> "FittedRecognizer":

@@ -46,7 +46,9 @@ class Logistic:
         return cls(*(np.asarray(arrays[name], np.float64) for name in names))
 
 
-def fit_logistic(features: Floats, is_right: Bools, row_weights: Doubles, *, decay: float = 1e-2) -> Logistic:
+def fit_logistic(
+    features: Floats, is_right: Bools, row_weights: Doubles, *, decay: float = 3e-3
+) -> Logistic:
     """Logistic regression of `is_right` [N] on `features` [N, F], each evened out to spread one.
 
     decay: half of it times the squared weights is added to the weighted mean loss.
@@ -97,7 +99,7 @@ class Calibration:
         """
         at = self.slope[0] * np.asarray(scores, np.float64) + self.offset[0]
         small = np.exp(-np.abs(at))
-        return np.where(at >= 0, 1 / (1 + small), small / (1 + small))
+        return np.asarray(np.where(at >= 0, 1.0, small) / (1 + small), np.float64)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything fitted, by name; `from_arrays` reads it back."""

@@ -17,9 +17,8 @@ Bools = npt.NDArray[np.bool_]
 NO_LANDMARK = -1
 FEATURES = (
     "head",
-    "head_margin",
+    "head_over_none",
     "nearest",
-    "few_photos",
     "centroid",
     "lead",
     "distractor_aware",
@@ -95,7 +94,7 @@ def find_candidates(queries: Floats, gallery: Gallery, head: Head) -> Candidates
     """
     neighbors = gallery.index.search(queries, n_neighbors=_N_NEIGHBORS)
     of_neighbor = gallery.landmarks[neighbors.rows]
-    log_odds, margins = _head_says(queries, gallery, head)
+    log_odds, over_none = _head_says(queries, gallery, head)
     landmarks = _proposed(of_neighbor, log_odds)
     belongs = of_neighbor[:, None, :] == landmarks[:, :, None]
     counts = gallery.n_images[landmarks]
@@ -106,9 +105,8 @@ def find_candidates(queries: Floats, gallery: Gallery, head: Head) -> Candidates
     )
     columns = {
         "head": np.take_along_axis(log_odds, np.maximum(landmarks, 0), axis=1),
-        "head_margin": np.take_along_axis(margins, np.maximum(landmarks, 0), axis=1),
+        "head_over_none": np.take_along_axis(over_none, np.maximum(landmarks, 0), axis=1),
         "nearest": nearest,
-        "few_photos": _mean_of_best(neighbors.similarities, belongs, counts, n_best=3),
         "centroid": np.einsum("qd,qmd->qm", queries, gallery.centroids[landmarks]),
         "lead": nearest - _best_other(neighbors, belongs),
         "distractor_aware": _mean_of_best(
@@ -121,29 +119,29 @@ def find_candidates(queries: Floats, gallery: Gallery, head: Head) -> Candidates
 
 
 def _head_says(queries: Floats, gallery: Gallery, head: Head) -> tuple[Floats, Floats]:
-    """[Q, C] log-odds of each landmark, and how far its logit is above the best other column's."""
-    logits = head.logits(queries).astype(np.float64)
-    in_gallery = np.isin(head.landmarks, np.flatnonzero(gallery.n_images))
-    logits = logits[:, in_gallery | (head.landmarks < 0)]
-    landmarks = head.landmarks[in_gallery | (head.landmarks < 0)]
+    """[Q, C] log-odds of each landmark, and how far its logit is above that of none.
+
+    A landmark without a column has the lowest log-odds; a head that cannot compare says 0.
+    """
+    has_images = np.isin(head.landmarks, np.flatnonzero(gallery.n_images))
+    is_used = has_images | (head.landmarks < 0)
+    logits = head.logits(queries)[:, is_used].astype(np.float64)
+    landmarks = head.landmarks[is_used]
     shape = (len(queries), len(gallery.n_images))
-    log_odds = np.full(shape, -_MOST_LOG_ODDS, np.float32)
-    margins = np.full(shape, -_MOST_LOG_ODDS, np.float32)
-    if logits.shape[1] < 2:
+    if len(landmarks) < 2:
         # One column alone is always sure of itself, which says nothing.
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    top = logits.max(axis=1, keepdims=True)
-    shares = np.exp(logits - top)
-    total = shares.sum(axis=1, keepdims=True)
-    others = np.maximum(total - shares, 1e-30)
-    two_best = np.sort(logits, axis=1)[:, -2:]
-    best_other = np.where(logits == two_best[:, 1:], two_best[:, :1], two_best[:, 1:])
-    is_landmark = landmarks >= 0
-    at = landmarks[is_landmark]
     limit = _MOST_LOG_ODDS
-    log_odds[:, at] = np.clip(np.log(shares / others + 1e-30), -limit, limit)[:, is_landmark]
-    margins[:, at] = np.clip(logits - best_other, -limit, limit)[:, is_landmark]
-    return log_odds, margins
+    log_odds, over_none = np.full(shape, -limit, np.float32), np.zeros(shape, np.float32)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    others = shares.sum(axis=1, keepdims=True) - shares
+    odds = np.log(np.maximum(shares, 1e-30)) - np.log(np.maximum(others, 1e-30))
+    at = landmarks[landmarks >= 0]
+    log_odds[:, at] = np.clip(odds, -limit, limit)[:, landmarks >= 0]
+    if (landmarks < 0).any():
+        above = logits[:, landmarks >= 0] - logits[:, landmarks < 0]
+        over_none[:, at] = np.clip(above, -limit, 2 * limit)
+    return log_odds, over_none
 
 
 def _proposed(of_neighbor: Ints, log_odds: Floats) -> Ints:

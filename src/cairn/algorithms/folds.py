@@ -36,7 +36,9 @@ def deal_folds(truth: Ints, groups: Ints, *, n_folds: int, rng: np.random.Genera
     if len(landmarks) > 2:
         fold_of_landmark[landmarks] = rng.permutation(len(landmarks)) % n_folds
     fold_of_image = _deal_evenly(truth[:, 0], groups, n_folds=n_folds, rng=rng)
-    folds = (_fold(truth, groups, fold_of_image == f, fold_of_landmark == f) for f in range(n_folds))
+    folds = (
+        _fold(truth, groups, fold_of_image == f, fold_of_landmark == f) for f in range(n_folds)
+    )
     return [fold for fold in folds if (truth[fold.fitting] >= 0).any() and len(fold.queries)]
 
 
@@ -68,5 +70,3 @@ def _deal_evenly(owners: Ints, groups: Ints, *, n_folds: int, rng: np.random.Gen
             fold_of_group[group] = next_fold % n_folds
             next_fold += 1
     return np.asarray([fold_of_group[group] for group in groups.tolist()], np.int64)
-
-

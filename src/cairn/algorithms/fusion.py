@@ -8,13 +8,14 @@ import numpy.typing as npt
 
 from cairn.algorithms.answering import FittedRecognizer, best_first
 from cairn.algorithms.calibration import (
+    Calibration,
+    Logistic,
     fit_calibration,
     fit_logistic,
-    require_both_kinds,
     threshold_for_precision,
 )
 from cairn.algorithms.candidates import Candidates, Gallery, find_candidates
-from cairn.algorithms.folds import KNOWN, UNSEEN, Fold, deal_folds
+from cairn.algorithms.folds import KINDS, NONE, Fold, deal_folds
 from cairn.algorithms.heads import Head, train_head
 from cairn.algorithms.whitening import Whitening, fit_whitening
 from cairn.base.checks import require_vectors
@@ -29,8 +30,9 @@ Kind = TypeVar("Kind", bound=np.generic)
 
 NO_LANDMARK = -1
 _N_FOLDS = 5
-# Nobody can know how many unseen landmarks a recogniser will meet; this many a known query.
-_UNSEEN_SHARE = 0.15
+# Nobody can know how many unseen landmarks a recogniser will meet: for each known query so many, and
+# more where there are few distractors, so that something always teaches it to refuse.
+_UNSEEN_SHARE, _REFUSED_SHARE = 0.05, 0.2
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,9 @@ def fit_recognizer(
     folds = deal_folds(truth, groups, n_folds=min(_N_FOLDS, len(np.unique(groups))), rng=rng)
     asked = _ask_all(vectors, truth, folds, rng)
     everything = np.ones(len(asked.images), np.bool_)
-    require_both_kinds(*_pairs(asked, everything)[1:])
     scores, probabilities = _cross_fitted(asked)
-    fusion = fit_logistic(*_pairs(asked, everything))
-    calibration = fit_calibration(*_pairs(asked, everything, scores))
+    fusion = _fit_fusion(asked, everything)
+    calibration = _fit_calibration(asked, scores, everything)
     out_of_fold, threshold = _answered(asked, scores, probabilities, precision=precision)
     whitening, head, gallery = _fit_base(vectors, truth[:, 0], rng)
     fitted = FittedRecognizer(whitening, head, gallery, fusion, calibration, threshold)
@@ -119,16 +120,24 @@ def _ask_all(vectors: Floats, truth: Ints, folds: list[Fold], rng: np.random.Gen
     features = np.concatenate([_padded(each.features, width, 0) for each in found])
     shown = truth[images]
     is_right = (landmarks[:, :, None] == shown[:, None, :]).any(axis=2) & (landmarks >= 0)
-    counts = np.bincount(kinds, minlength=3)
-    unseen_weight = _UNSEEN_SHARE * max(counts[KNOWN], 1) / max(counts[UNSEEN], 1)
     return _Asked(
         images=images,
         kinds=kinds,
         folds=np.concatenate([np.full(len(fold.queries), f) for f, fold in enumerate(folds)]),
-        weights=np.where(kinds == UNSEEN, min(unseen_weight, 1.0), 1.0),
+        weights=_query_weights(kinds, n_known=int((truth[:, 0] >= 0).sum())),
         candidates=Candidates(landmarks, features),
         is_right=is_right,
     )
+
+
+def _query_weights(kinds: Ints, *, n_known: int) -> Doubles:
+    """How much each question counts: the known as all `n_known` images, a distractor as one."""
+    n_asked = np.maximum(np.bincount(kinds, minlength=len(KINDS)), 1)
+    n_none = int((kinds == NONE).sum())
+    n_unseen = n_known * max(_UNSEEN_SHARE, _REFUSED_SHARE - n_none / n_known)
+    totals = np.asarray([n_known, n_none, n_unseen], np.float64)
+    weights: Doubles = (totals / n_asked)[kinds]
+    return weights
 
 
 def _cross_fitted(asked: _Asked) -> tuple[Doubles, Doubles]:
@@ -136,29 +145,34 @@ def _cross_fitted(asked: _Asked) -> tuple[Doubles, Doubles]:
     scores, probabilities = np.empty(asked.is_right.shape), np.empty(asked.is_right.shape)
     for fold in np.unique(asked.folds):
         mine = asked.folds == fold
-        fusion = fit_logistic(*_pairs(asked, _others(asked, mine)))
-        scores[mine] = fusion.scores(asked.candidates.features[mine])
+        scores[mine] = _fit_fusion(asked, ~mine).scores(asked.candidates.features[mine])
     for fold in np.unique(asked.folds):
         mine = asked.folds == fold
-        calibration = fit_calibration(*_pairs(asked, _others(asked, mine), scores))
+        calibration = _fit_calibration(asked, scores, ~mine)
         probabilities[mine] = calibration.probabilities(scores[mine])
     return scores, probabilities
 
 
-def _others(asked: _Asked, mine: Bools) -> Bools:
-    """The questions of the other folds; all of them where the others have only right or wrong answers."""
-    _, is_right, _ = _pairs(asked, ~mine)
-    return ~mine if is_right.any() and not is_right.all() else np.ones_like(mine)
+def _fit_fusion(asked: _Asked, chosen: Bools) -> Logistic:
+    """The fusion of every query–candidate pair of the `chosen` [R] questions."""
+    for rows in (chosen, np.ones_like(chosen)):
+        is_pair = (asked.candidates.landmarks >= 0) & rows[:, None]
+        is_right = asked.is_right[is_pair]
+        # Few images may leave only right or only wrong answers in the chosen folds.
+        if is_right.any() and not is_right.all():
+            break
+    weights = np.broadcast_to(asked.weights[:, None], is_pair.shape)[is_pair]
+    return fit_logistic(asked.candidates.features[is_pair], is_right, weights)
 
 
-def _pairs(
-    asked: _Asked, chosen: Bools, scores: Doubles | None = None
-) -> tuple[Floats | Doubles, Bools, Doubles]:
-    """Features (or scores), right or wrong, and weight of each query–candidate pair of `chosen` [R]."""
-    is_pair = (asked.candidates.landmarks >= 0) & chosen[:, None]
-    weights = np.broadcast_to(asked.weights[:, None], is_pair.shape)
-    values = asked.candidates.features if scores is None else scores
-    return values[is_pair], asked.is_right[is_pair], weights[is_pair]
+def _fit_calibration(asked: _Asked, scores: Doubles, chosen: Bools) -> Calibration:
+    """The calibration of the best candidate of each of the `chosen` [R] questions."""
+    best = best_first(asked.candidates.landmarks, scores)[:, :1]
+    best_scores = np.take_along_axis(scores, best, axis=1)[:, 0]
+    is_right = np.take_along_axis(asked.is_right, best, axis=1)[:, 0]
+    if is_right[chosen].all() or not is_right[chosen].any():
+        chosen = np.ones_like(chosen)
+    return fit_calibration(best_scores[chosen], is_right[chosen], asked.weights[chosen])
 
 
 def _answered(

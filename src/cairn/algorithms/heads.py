@@ -44,12 +44,12 @@ class Head:
                 f"descriptors have {vectors.shape[1]} numbers per image, the head expects "
                 f"{len(self.weights)}; whiten them with the whitening that the head was trained on"
             )
-        return (vectors @ self.weights + self.biases).astype(np.float32)
+        return np.asarray(vectors @ self.weights + self.biases, np.float32)
 
     def cosines(self, vectors: Floats) -> Floats:
         """[N, K]: the cosine of each image with each weight column."""
         lengths = np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(self.weights, axis=0)
-        return ((vectors @ self.weights) / np.maximum(lengths, 1e-12)).astype(np.float32)
+        return np.asarray(vectors @ self.weights / np.maximum(lengths, 1e-12), np.float32)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything fitted, by name; `from_arrays` reads it back."""
@@ -90,7 +90,9 @@ def train_head(
     start = _closed_form(inputs, columns, row_weights, n_columns=len(known))
 
     def loss(parameters: Floats, rows: Ints) -> tuple[float, Floats]:
-        return cross_entropy(parameters, inputs[rows], columns[rows], row_weights[rows], decay=decay)
+        return cross_entropy(
+            parameters, inputs[rows], columns[rows], row_weights[rows], decay=decay
+        )
 
     if inputs.size * len(known) <= _MOST_FOR_WHOLE_PASSES:
         everything = np.arange(len(inputs))

@@ -43,7 +43,9 @@ def minimise(
                 return at
         move, turn = new_at - at, new_gradient - gradient
         if float((move * turn).sum()) > 0:
-            moves, turns = [*moves, move][-memory:], [*turns, turn][-memory:]
+            moves.append(move)
+            turns.append(turn)
+            del moves[:-memory], turns[:-memory]
         is_done = value - new_value <= tolerance * abs(value)
         at, value, gradient = new_at, new_value, new_gradient
         if is_done:

@@ -54,7 +54,9 @@ class ExactIndex:
         if n_neighbors:
             for first in range(0, len(queries), _QUERIES_AT_ONCE):
                 chunk = slice(first, first + _QUERIES_AT_ONCE)
-                found = self._search_chunk(np.ascontiguousarray(queries[chunk], np.float32), n_neighbors)
+                found = self._search_chunk(
+                    np.ascontiguousarray(queries[chunk], np.float32), n_neighbors
+                )
                 rows[chunk], similarities[chunk] = found
         return Neighbors(rows, similarities)
 

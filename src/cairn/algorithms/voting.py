@@ -81,7 +81,9 @@ def cos8_times_head(ballot: Ballot) -> Votes:
     cosines = _needed(ballot.head_cosines, "head_cosines", "cos8_times_head")
     votes = cos8(ballot)
     factors = np.maximum(_of_query_and_landmark(cosines, votes.landmarks), 0) ** 12
-    return _best_first(Votes(votes.landmarks, np.where(votes.landmarks < 0, -np.inf, votes.scores * factors)))
+    return _best_first(
+        Votes(votes.landmarks, np.where(votes.landmarks < 0, -np.inf, votes.scores * factors))
+    )
 
 
 def distractor_aware(ballot: Ballot) -> Votes:
@@ -125,7 +127,7 @@ def mean_of_nearest(similarities: Floats, *, n_nearest: int) -> Floats:
     """
     if not similarities.shape[1]:
         return np.zeros(len(similarities), np.float32)
-    return similarities[:, :n_nearest].mean(axis=1, dtype=np.float64).astype(np.float32)
+    return np.asarray(similarities[:, :n_nearest].mean(axis=1, dtype=np.float64), np.float32)
 
 
 def centroid_vectors(vectors: Floats, landmarks: Ints, *, n_landmarks: int) -> Floats:
@@ -134,15 +136,14 @@ def centroid_vectors(vectors: Floats, landmarks: Ints, *, n_landmarks: int) -> F
     sums = np.zeros((n_landmarks, vectors.shape[1]), np.float64)
     np.add.at(sums, landmarks[shown], vectors[shown])
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return (sums / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return np.asarray(sums / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _grouped(landmarks: Ints, scores: Floats, *, n_best: int | None = None) -> Votes:
     """The scores of each query's landmarks added up: the `n_best` largest of each, or all."""
-    by_score = np.argsort(-scores, axis=1, kind="stable")
-    landmarks, scores = (np.take_along_axis(part, by_score, axis=1) for part in (landmarks, scores))
-    by_landmark = np.argsort(landmarks, axis=1, kind="stable")
-    landmarks, scores = (np.take_along_axis(part, by_landmark, axis=1) for part in (landmarks, scores))
+    order = np.lexsort((-scores, landmarks), axis=1)
+    landmarks = np.take_along_axis(landmarks, order, axis=1)
+    scores = np.take_along_axis(scores, order, axis=1)
     sums = np.full(scores.shape, -np.inf, np.float32)
     winners = np.full(landmarks.shape, NO_LANDMARK, np.int64)
     place = np.zeros(len(scores), np.int64)

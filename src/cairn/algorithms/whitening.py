@@ -53,7 +53,7 @@ class Whitening:
         rest = np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
         white = inside * self.gains
         length = np.sqrt((white**2).sum(axis=1) + rest * self.rest_gain[0] ** 2)
-        return (white / np.maximum(length, 1e-12)[:, None]).astype(np.float32)
+        return np.asarray(white / np.maximum(length, 1e-12)[:, None], np.float32)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything fitted, by name; `from_arrays` reads it back."""

@@ -177,6 +177,17 @@ class RecognizeSettings(Settings):
     n_evidence: int = Field(3, ge=0, le=20, description="gallery images listed for each candidate")
 
 
+class PartsSettings(Settings):
+    """Over which splits the parts of the recogniser are compared."""
+
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_words)] = Field(
+        (10, 11, 12, 13, 14), min_length=1, description="seeds of the splits"
+    )
+    ratio: Ratio = Field(
+        (0.5, 0.0, 0.5), description="shares of train/val/test in each", validate_default=True
+    )
+
+
 class BenchSettings(Settings):
     """How long a measurement takes."""
 
@@ -194,6 +205,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "recognize": RecognizeSettings,
     "serve": ServeSettings,
     "bench": BenchSettings,
+    "parts": PartsSettings,
 }
 
 

@@ -143,7 +143,7 @@ def _still_life(
     view = View(
         eye,
         look_at(eye, np.array([0.0, 0.0, 0.6]), roll=rng.normal(0, 0.05)),
-        max(size) / 2 / np.tan(rng.uniform(0.3, 0.42)),
+        min(size) / 2 / np.tan(rng.uniform(0.3, 0.42)),
         size,
     )
     pieces = [

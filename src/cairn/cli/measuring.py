@@ -1,0 +1,126 @@
+"""The command that measures: `cairn bench NAME`."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cairn.base.checks import nearest_name
+from cairn.base.errors import SettingsError
+from cairn.base.settings import BenchSettings, DescribeSettings, PartsSettings, TrainSettings
+from cairn.bench.embed import CAIRN, EmbedBench, bench_embed
+from cairn.bench.parts import BASELINE, Row, bench_parts
+from cairn.cli.display import TerminalWatch, say, table
+from cairn.cli.flags import Option, Shape, parse
+from cairn.models.backbones import open_backbone
+from cairn.pipeline.comparing import prepare_parts
+from cairn.pipeline.importing import Lists
+
+WORK = Option("--work", "keep what is made here, to be used again [a temporary folder]", value="DIR")
+FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
+NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
+
+
+def bench_command(arguments: Sequence[str]) -> int:
+    """Measure a stage against its peers or its limit, in one run."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        say("usage: cairn bench NAME [...]\n")
+        say("\n".join(f"  {name:<8} {summary}" for name, (summary, _) in BENCHES.items()))
+        return 0 if arguments else 2
+    if arguments[0] not in BENCHES:
+        near = nearest_name(arguments[0], BENCHES)
+        raise SettingsError([f"there is no bench {arguments[0]!r}{near}; see: cairn bench --help"])
+    return BENCHES[arguments[0]][1](arguments[1:])
+
+
+def _embed(arguments: Sequence[str]) -> int:
+    shape = Shape((), (WORK,), {"describe": DescribeSettings, "bench": BenchSettings})
+    given = parse("bench embed", BENCHES["embed"][0], shape, arguments)
+    describe = given.settings("describe", DescribeSettings)
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = (given.path(WORK.flag) or Path(scratch)) / "backbones"
+        backbone = open_backbone(describe, cache=cache, watch=TerminalWatch())
+        settings = given.settings("bench", BenchSettings)
+        _say_embed(bench_embed(backbone, describe, settings=settings, watch=TerminalWatch()))
+    return 0
+
+
+def _say_embed(found: EmbedBench) -> None:
+    say(f"{found.backbone} at {found.side_px} px, batches of {found.batch_size}, {found.n_images} images a round")
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    say(f"{found.processor}, {found.n_threads} threads; {versions}")
+    rows = []
+    for contender in found.contenders:
+        ratio = found.ratio(contender.name, found.reference)
+        rows.append(
+            (
+                contender.name,
+                f"{contender.median:.1f}",
+                f"{min(contender.images_per_s):.1f} to {max(contender.images_per_s):.1f}",
+                "" if ratio is None else f"{ratio:.2f}",
+                "" if contender.cosine is None else f"{contender.cosine:.6f}",
+            )
+        )
+    head = ("contender", "images/s", "spread", f"× {found.reference}", "least cosine to it")
+    say(table(head, rows))
+    for name, reason in found.left_out.items():
+        say(f"left out: {name}: {reason}")
+    bare = found.ratio(CAIRN, "OpenVINO fp32")
+    if bare is not None:
+        say(f"Cairn reaches {bare:.0%} of the bare OpenVINO runtime")
+
+
+def _parts(arguments: Sequence[str]) -> int:
+    shape = Shape(
+        (),
+        (FOLDER, NOTES, WORK),
+        {"describe": DescribeSettings, "train": TrainSettings, "parts": PartsSettings},
+    )
+    given = parse("bench parts", BENCHES["parts"][0], shape, arguments)
+    settings = given.settings("parts", PartsSettings)
+    watch = TerminalWatch()
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare_parts(
+            given.path(WORK.flag) or Path(scratch),
+            Lists(Path(given.options[FOLDER.flag]), notes=given.path(NOTES.flag)),
+            describing=given.settings("describe", DescribeSettings),
+            settings=settings,
+            watch=watch,
+        )
+        training = given.settings("train", TrainSettings)
+        rows = bench_parts(
+            prepared.descriptors, prepared.images, prepared.deals, training=training, watch=watch
+        )
+    say(f"{len(prepared.images.truth):,} images, seeds {', '.join(map(str, settings.seeds))}")
+    _say_parts(rows)
+    return 0
+
+
+def _say_parts(rows: Sequence[Row]) -> None:
+    plain = next(row.gaps for row in rows if row.name == BASELINE)
+    cells = []
+    for row in rows:
+        over = [ours - theirs for ours, theirs in zip(row.gaps, plain, strict=True)]
+        cells.append(
+            (
+                row.name,
+                f"{statistics.mean(row.gaps):.4f}",
+                f"{_spread(row.gaps):.4f}",
+                f"{statistics.mean(row.top1s):.4f}",
+                f"{statistics.mean(over):+.4f}",
+                f"{_spread(over):.4f}",
+                f"{sum(gain > 0 for gain in over)} of {len(over)}",
+            )
+        )
+    head = ("way", "GAP", "SD", "top-1", "over the plain head", "SD", "higher in")
+    say(table(head, cells))
+
+
+def _spread(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
+    "embed": ("descriptors a second: torch, ONNX Runtime, OpenVINO and Cairn in one run", _embed),
+    "parts": ("GAP with distractors: what each part of the recogniser adds, over several splits", _parts),
+}
