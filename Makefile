@@ -27,7 +27,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.full: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Cairn with every extra into $(VENV) (about 7 GB with torch, once)"
-	$(INSTALL) --editable '.[train,ray,dev]'
+	$(INSTALL) --editable '.[train,onnx,ray,dev]'
 	@touch $(VENV)/.base $@
 
 demo: $(VENV)/.base ## the whole way on an embedded sample: no network, no torch

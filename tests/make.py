@@ -1,5 +1,6 @@
 """Small builders of the data that tests need: photos, folders, catalogs."""
 
+import colorsys
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,3 +65,28 @@ def catalog(
 def likeness_of(array: Pixels) -> bytes:
     """The likeness that import would record."""
     return likeness(array)
+
+
+def alike_photos(seed: int, count: int) -> list[bytes]:
+    """Photos of one invented thing: crops of it in other light, in a hue of its own, none a copy."""
+    rng = np.random.default_rng(seed)
+    hue = np.array(colorsys.hsv_to_rgb(seed * 0.27 % 1, 0.9, 0.9)) * 255
+    whole = Image.fromarray(pixels(seed, height=240, width=320))
+    photos = []
+    for _ in range(count):
+        left, top = (int(rng.integers(0, 90)) for _ in range(2))
+        part = whole.crop((left, top, left + 200, top + 150)).resize((128, 96))
+        mixed = 0.5 * np.asarray(part, dtype=np.float64) + 0.5 * hue
+        seen = mixed * rng.uniform(0.85, 1.1) + rng.normal(0, 10, (96, 128, 3))
+        photos.append(encoded(seen.clip(0, 255).astype(np.uint8), "JPEG", quality=90))
+    return photos
+
+
+def landmark_folder(root: Path, *, n_landmarks: int = 4, n_photos: int = 10, n_none: int = 12) -> Path:
+    """`root` with folders of alike photos, and `_none` with photos that are alike with nothing."""
+    for number in range(n_landmarks):
+        place = root / f"landmark_{number}"
+        place.mkdir(parents=True)
+        for i, content in enumerate(alike_photos(100 + number, n_photos)):
+            (place / f"{i:03}.jpg").write_bytes(content)
+    return photo_folder(root, {"_none": n_none}, first_seed=500) if n_none else root

@@ -202,7 +202,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise PixelError(
             Cause.UNREADABLE,
-            f"{path} cannot be read: {error.strerror}; a photo was expected there; check the path",
+            f"the file cannot be read: {error.strerror}; a photo was expected there; check the path",
         ) from error
 
 

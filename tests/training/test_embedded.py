@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from cairn import models  # noqa: E402
 from cairn.training import embedded, embedded_scenes  # noqa: E402 - torch has to be there first
 
 TINY = embedded_scenes.Drawing(n_landmarks=3, n_scenes=6, n_distractors=6, n_workers=1)
@@ -108,3 +109,13 @@ def test_the_exported_folder_equals_torch_in_openvino_at_any_size(tmp_path: Path
         assert np.abs(maps - net(pixels).detach().numpy()).max() < 1e-3
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["architecture"], config["stride"]) == ("cairn_embedded", embedded.STRIDE)
+
+
+def test_the_backbone_that_comes_along_is_small_and_runs_without_torch() -> None:
+    folder = Path(models.__file__).parent / "embedded"
+    config = json.loads((folder / "config.json").read_text())
+    assert 2_000_000 < (folder / "model.onnx").stat().st_size < 4_000_000
+    maps = openvino.compile_model(str(folder / "model.onnx"), "CPU")(
+        np.zeros((2, *config["pretrained_cfg"]["input_size"]), dtype=np.float32)
+    )[0]
+    assert maps.shape == (2, config["num_features"], 10, 10)

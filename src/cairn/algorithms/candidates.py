@@ -27,6 +27,8 @@ FEATURES = (
 
 _N_NEIGHBORS = 64
 _PER_SOURCE = 6
+# Tables of so many queries by all landmarks are held at once.
+_QUERIES_AT_ONCE = 512
 _MOST_LOG_ODDS = 12.0
 
 
@@ -92,10 +94,21 @@ def find_candidates(queries: Floats, gallery: Gallery, head: Head) -> Candidates
 
     Only landmarks with gallery images are proposed. Rows depend on no other query.
     """
+    chunks = [
+        _find_chunk(queries[first : first + _QUERIES_AT_ONCE], gallery, head)
+        for first in range(0, max(len(queries), 1), _QUERIES_AT_ONCE)
+    ]
+    return Candidates(
+        np.concatenate([chunk.landmarks for chunk in chunks]),
+        np.concatenate([chunk.features for chunk in chunks]),
+    )
+
+
+def _find_chunk(queries: Floats, gallery: Gallery, head: Head) -> Candidates:
     neighbors = gallery.index.search(queries, n_neighbors=_N_NEIGHBORS)
     of_neighbor = gallery.landmarks[neighbors.rows]
     log_odds, over_none = _head_says(queries, gallery, head)
-    landmarks = _proposed(of_neighbor, log_odds)
+    landmarks = _proposed(of_neighbor, log_odds, gallery.n_images)
     belongs = of_neighbor[:, None, :] == landmarks[:, :, None]
     counts = gallery.n_images[landmarks]
     closeness = gallery.closeness[neighbors.rows]
@@ -144,15 +157,15 @@ def _head_says(queries: Floats, gallery: Gallery, head: Head) -> tuple[Floats, F
     return log_odds, over_none
 
 
-def _proposed(of_neighbor: Ints, log_odds: Floats) -> Ints:
+def _proposed(of_neighbor: Ints, log_odds: Floats, n_images: Ints) -> Ints:
     """[Q, M]: the first landmarks among the neighbours and by the head, each once, -1 at the end."""
     n_head = min(_PER_SOURCE, log_odds.shape[1])
-    by_head = np.argsort(-log_odds, axis=1, kind="stable")[:, :n_head]
+    by_head = np.argpartition(-log_odds, n_head - 1, axis=1)[:, :n_head]
     sources = np.hstack([by_head, of_neighbor[:, :_PER_SOURCE]]).astype(np.int64)
     sources.sort(axis=1)
     repeats = np.zeros(sources.shape, np.bool_)
     repeats[:, 1:] = sources[:, 1:] == sources[:, :-1]
-    sources[repeats] = NO_LANDMARK
+    sources[repeats | (n_images[sources] == 0)] = NO_LANDMARK
     return -np.sort(-sources, axis=1)
 
 

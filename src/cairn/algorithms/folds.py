@@ -21,14 +21,22 @@ class Fold:
     kinds: Ints
 
 
-def deal_folds(truth: Ints, groups: Ints, *, n_folds: int, rng: np.random.Generator) -> list[Fold]:
+def deal_folds(
+    truth: Ints,
+    groups: Ints,
+    *,
+    n_folds: int,
+    rng: np.random.Generator,
+    most_per_kind: int = 4_000,
+) -> list[Fold]:
     """The folds of N images: what each is fitted on and asked.
 
     truth: [N, T] landmarks that an image shows, main one first, padded with -1; groups: [N] of copies.
     Fold f is fitted on what is neither in its share of the images nor shows one of its share of the
     landmarks. It is asked about its share of the images (known, or none where they show no landmark)
     and about all images of its landmarks (unseen). An image whose landmarks all have nothing left to
-    fit on is unseen as well. A fold that would have no landmark left to fit on is not dealt.
+    fit on is unseen as well. Of more than `most_per_kind` questions of one kind in a fold, so many are
+    drawn: what is fitted on the answers has few numbers. A fold that would have no landmark left to fit on is not dealt.
     """
     landmarks = np.unique(truth[truth >= 0])
     fold_of_landmark = np.full(int(truth.max(initial=-1)) + 2, -1)
@@ -39,6 +47,7 @@ def deal_folds(truth: Ints, groups: Ints, *, n_folds: int, rng: np.random.Genera
     folds = (
         _fold(truth, groups, fold_of_image == f, fold_of_landmark == f) for f in range(n_folds)
     )
+    folds = (_thinned(fold, most_per_kind=most_per_kind, rng=rng) for fold in folds)
     return [fold for fold in folds if (truth[fold.fitting] >= 0).any() and len(fold.queries)]
 
 
@@ -58,6 +67,16 @@ def _fold(truth: Ints, groups: Ints, is_asked: Bools, is_left_out: Bools) -> Fol
     asked &= ~touched | shows_left_out
     kinds = np.where(~shows_any, NONE, np.where(is_known, KNOWN, UNSEEN))
     return Fold(np.flatnonzero(fits), np.flatnonzero(asked), kinds[asked])
+
+
+def _thinned(fold: Fold, *, most_per_kind: int, rng: np.random.Generator) -> Fold:
+    """The fold with at most `most_per_kind` questions of each kind, in their old order."""
+    drawn = [
+        rng.permutation(np.flatnonzero(fold.kinds == kind))[:most_per_kind]
+        for kind in range(len(KINDS))
+    ]
+    kept = np.sort(np.concatenate(drawn))
+    return Fold(fold.fitting, fold.queries[kept], fold.kinds[kept])
 
 
 def _deal_evenly(owners: Ints, groups: Ints, *, n_folds: int, rng: np.random.Generator) -> Ints:

@@ -33,6 +33,8 @@ _N_FOLDS = 5
 # Nobody can know how many unseen landmarks a recogniser will meet: for each known query so many, and
 # more where there are few distractors, so that something always teaches it to refuse.
 _UNSEEN_SHARE, _REFUSED_SHARE = 0.05, 0.2
+# Where almost all answers are right, the precision would allow some that are likelier wrong.
+_LEAST_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def fit_recognizer(
 
     vectors: [N, D] descriptors; truth: [N, T] landmarks shown, main one first, padded with -1, all -1
     for a distractor; groups: [N], the same number for copies of one image.
-    precision: share of right answers that the threshold is chosen for, among known, none and unseen.
+    precision: share of right answers that the threshold is chosen for, among known, none and unseen;
+        the threshold is never under a probability of one half.
     Raises InputError where there is nothing to tell apart.
     """
     _require_enough(vectors, truth, groups)
@@ -172,6 +175,11 @@ def _fit_calibration(asked: _Asked, scores: Doubles, chosen: Bools) -> Calibrati
     is_right = np.take_along_axis(asked.is_right, best, axis=1)[:, 0]
     if is_right[chosen].all() or not is_right[chosen].any():
         chosen = np.ones_like(chosen)
+    if is_right.all():
+        # Nothing was ever answered wrong: the candidates behind the best are all there is to learn from.
+        is_pair = asked.candidates.landmarks >= 0
+        weights = np.broadcast_to(asked.weights[:, None], is_pair.shape)
+        return fit_calibration(scores[is_pair], asked.is_right[is_pair], weights[is_pair])
     return fit_calibration(best_scores[chosen], is_right[chosen], asked.weights[chosen])
 
 
@@ -184,9 +192,10 @@ def _answered(
     scores = np.where(landmarks < 0, -np.inf, np.take_along_axis(scores, order, axis=1))
     probabilities = np.where(landmarks < 0, 0.0, np.take_along_axis(probabilities, order, axis=1))
     is_right = np.take_along_axis(asked.is_right, order, axis=1)
-    threshold = threshold_for_precision(
+    lowest = threshold_for_precision(
         probabilities[:, 0], is_right[:, 0], asked.weights, precision=precision
     )
+    threshold = max(lowest, _LEAST_THRESHOLD)
     table = OutOfFold(
         images=asked.images,
         kinds=asked.kinds,
@@ -218,7 +227,7 @@ def _require_enough(vectors: Floats, truth: Ints, groups: Ints) -> None:
     shown = truth[:, 0] >= 0
     n_landmarks, n_distractors = len(np.unique(truth[shown, 0])), int((~shown).sum())
     n_groups = [len(np.unique(groups[truth[:, 0] == c])) for c in np.unique(truth[shown, 0])]
-    if n_landmarks + (n_distractors > 1) < 2 or max(n_groups) < 2:
+    if n_landmarks + (n_distractors > 1) < 2 or max(n_groups, default=0) < 2:
         raise InputError(
             f"the images show {n_landmarks} landmarks with at most {max(n_groups, default=0)} photos "
             f"each (copies aside) and {n_distractors} show none; two landmarks (or one and two photos "

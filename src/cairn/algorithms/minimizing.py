@@ -42,7 +42,8 @@ def minimise(
             if length < 1e-8:
                 return at
         move, turn = new_at - at, new_gradient - gradient
-        if float((move * turn).sum()) > 0:
+        # Where nothing bends any more, the squares of tiny numbers may come out as 0.
+        if float((move * turn).sum()) > 0 and float((turn**2).sum()) > 0:
             moves.append(move)
             turns.append(turn)
             del moves[:-memory], turns[:-memory]

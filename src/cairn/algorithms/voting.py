@@ -81,9 +81,9 @@ def cos8_times_head(ballot: Ballot) -> Votes:
     cosines = _needed(ballot.head_cosines, "head_cosines", "cos8_times_head")
     votes = cos8(ballot)
     factors = np.maximum(_of_query_and_landmark(cosines, votes.landmarks), 0) ** 12
-    return _best_first(
-        Votes(votes.landmarks, np.where(votes.landmarks < 0, -np.inf, votes.scores * factors))
-    )
+    is_voted = votes.landmarks >= 0
+    scores = np.where(is_voted, votes.scores, 0) * factors
+    return _best_first(Votes(votes.landmarks, np.where(is_voted, scores, -np.inf)))
 
 
 def distractor_aware(ballot: Ballot) -> Votes:

@@ -1,7 +1,9 @@
 """The commands that make a recogniser: demo, run, import, split, train, index, evaluate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import polars as pl
 
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
@@ -16,7 +18,7 @@ from cairn.base.settings import (
 from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.pipeline.importing import Lists
-from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Trained
+from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Trained
 from cairn.pipeline.steps import (
     DEFAULT_MODEL,
     evaluate,
@@ -26,12 +28,14 @@ from cairn.pipeline.steps import (
     split,
     train,
 )
+from cairn.records.catalog import FAILED
 
 WORK = Word("WORK", "the work folder: where this project's data lies")
 FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
 LANDMARKS = Option("--landmarks", "CSV: landmark_id, name, country, latitude, longitude", value="CSV")
 NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
 FRESH = Option("--fresh", "deal all images anew instead of keeping old ones where they are", is_switch=True)
+MOST_FAILED = 5
 NAME = Option("--name", f"the model's name [{DEFAULT_MODEL}]", value="NAME")
 GROUP = Option(
     "--group", "propose folders by likeness for photos that lie in none, and import nothing", is_switch=True
@@ -53,11 +57,10 @@ def demo_command(arguments: Sequence[str]) -> int:
         work,
         settings=given.settings("demo", DemoSettings),
         evaluating=given.settings("evaluate", EvaluateSettings),
+        told=lambda left: say(told(left)),
         watch=TerminalWatch(),
     )
-    say(scored(done.evaluated))
-    say(f"bundle: {done.indexed.bundle}")
-    say(f"report: {done.evaluated.report}   (open it in a browser)")
+    say(f"open in a browser: {done.evaluated.report}")
     say(f"try it: cairn recognize {done.indexed.bundle} {done.example}")
     say("next, on your own photos: make run DATA=folder_of_landmark_folders BACKBONE=embedded")
     return 0
@@ -88,14 +91,11 @@ def run_command(arguments: Sequence[str]) -> int:
         training=given.settings("train", TrainSettings),
         evaluating=given.settings("evaluate", EvaluateSettings),
         fresh=FRESH.flag in given.switches,
+        told=lambda left: say(told(left)),
         watch=TerminalWatch(),
     )
-    say(imported(done.imported))
-    say(parted(done.parted))
-    say(indexed(done.indexed))
-    if done.evaluated:
-        say(scored(done.evaluated))
-        say(f"report: {done.evaluated.report}")
+    if done.evaluated is None:
+        say("no image is in test, so there is no score and no report; give test a share with --ratio")
     say(f"next: cairn recognize {done.indexed.bundle} PHOTO")
     return 0
 
@@ -182,7 +182,7 @@ def index_command(arguments: Sequence[str]) -> int:
     given = parse("index", summary, Shape((WORK,), (NAME,)), arguments)
     done = index(given.words["WORK"], name=_name(given), watch=TerminalWatch())
     say(indexed(done))
-    say(f"next: cairn evaluate {done.work.root}{_named(done.name)}")
+    say(f"next: cairn evaluate {done.work.root}{_named(_name(given))}")
     return 0
 
 
@@ -198,7 +198,6 @@ def evaluate_command(arguments: Sequence[str]) -> int:
         watch=TerminalWatch(),
     )
     say(scored(done))
-    say(f"report: {done.report}")
     say(f"next: cairn recognize {done.bundle} PHOTO")
     return 0
 
@@ -224,16 +223,26 @@ def _named(name: str) -> str:
     return "" if name == DEFAULT_MODEL else f" --name {name}"
 
 
+def told(left: Project) -> str:
+    """What a step left, in words."""
+    return WORDS_OF[type(left)](left)
+
+
 def imported(done: Imported) -> str:
     """What import did, as a sentence whose counts add up."""
     counts = done.catalog.counts()
     n_rows = sum(counts.values())
     said = ", ".join(f"{n:,} {what}" for what, n in counts.items())
     n_landmarks = len(done.catalog.landmark_ids)
+    failed = done.catalog.table.filter(pl.col("status") == FAILED)
     lines = [f"{counted(n_rows, 'file')}: {said}; {counted(n_landmarks, 'landmark')}"]
     if done.n_in_two_folders:
         n = counted(done.n_in_two_folders, "photo")
         lines.append(f"{n} in the folders of several landmarks: taken to show them all")
+    for source, cause in failed.select("source", "cause").head(MOST_FAILED).iter_rows():
+        lines.append(f"  not kept: {source}: {cause}")
+    if len(failed) > MOST_FAILED:
+        lines.append(f"  and {len(failed) - MOST_FAILED:,} more: see the column cause of {done.work.catalog_path}")
     return "\n".join(lines)
 
 
@@ -271,3 +280,13 @@ def scored(done: Evaluated) -> str:
     return table(("score", "value", "95 % interval", "of"), done.headline())
 
 
+    return words
+
+
+WORDS_OF: dict[type[Project], Callable[..., str]] = {
+    Imported: imported,
+    Parted: parted,
+    Trained: trained,
+    Indexed: indexed,
+    Evaluated: scored,
+}

@@ -1,5 +1,6 @@
 """The demo: the whole way on rendered scenes of invented landmarks, with the embedded backbone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cairn.base.settings import (
 from cairn.base.watching import Silent, Watch
 from cairn.images.render.sample import SampleSettings, write_sample
 from cairn.pipeline.importing import Lists
-from cairn.pipeline.results import Evaluated, Indexed
+from cairn.pipeline.results import Evaluated, Indexed, Project
 from cairn.pipeline.steps import run
 from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.records.split import TEST
@@ -42,10 +43,12 @@ def demo(
     *,
     settings: DemoSettings | None = None,
     evaluating: EvaluateSettings | None = None,
+    told: Callable[[Project], None] = lambda left: None,
     watch: Watch | None = None,
 ) -> Demonstrated:
     """The whole way on the embedded sample, in the work folder `work`: no network, no torch.
 
+    told: called with what each step left, as soon as it is done.
     The sample is rendered to `work/sample` once; what is there already is not made again.
     """
     shown = watch or Silent()
@@ -59,6 +62,7 @@ def demo(
         describing=DescribeSettings(backbone=EMBEDDED_BACKBONE, sides_px=DEMO_SIDES_PX),
         training=TrainSettings(),
         evaluating=evaluating or EvaluateSettings(),
+        told=told,
         watch=shown,
     )
     if done.evaluated is None:

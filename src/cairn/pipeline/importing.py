@@ -1,5 +1,6 @@
 """Import over a work folder: in parts that are written whole, so that a second run does only the rest."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import JsonValue
 
+from cairn.base.errors import InputError
 from cairn.base.files import Card, digest_bytes, digest_json, sweep_parts
 from cairn.base.settings import ImportSettings
 from cairn.base.watching import Watch
@@ -54,12 +56,23 @@ def import_lists(
             advance(len(part))
     for stale in set(work.import_parts(origin.list_name).glob("*.parquet")) - done:
         stale.unlink()
+    _require_an_image(lists.folder, rows)
     catalog = join_rows(rows, notes=notes, before=before)
     landmarks_of(catalog, given, known).write(work.landmarks_path)
     catalog.write(work.catalog_path)
     _remove_unused(work, catalog, before, rows)
     _card(settings, catalog).write(work.card_path("import"))
     return catalog
+
+
+def _require_an_image(folder: Path, rows: Sequence[Row]) -> None:
+    if not any(row["status"] == KEPT for row in rows):
+        causes = Counter(str(row["cause"]) for row in rows)
+        found = ", ".join(f"{n:,} {cause}" for cause, n in causes.most_common())
+        raise InputError(
+            f"{folder} holds no photo that can be kept ({found}); files such as .jpg, .png or .heic in "
+            "landmark folders were expected; nothing was changed: name another folder"
+        )
 
 
 def _parts(files: Sequence[ListedFile]) -> Iterator[list[ListedFile]]:

@@ -1,6 +1,7 @@
 """The commands as functions over a work folder: each does only what is left to do, and says what it did."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from cairn.base.files import Card, digest_file
@@ -16,9 +17,9 @@ from cairn.bundles import folder_bytes
 from cairn.engines.local import LocalEngine
 from cairn.pipeline.fitting import Described, described, fit_project, index_project, training_settings
 from cairn.pipeline.importing import Lists, import_lists
-from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Run, Trained
+from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Run, Trained
 from cairn.pipeline.scoring import score_project
-from cairn.pipeline.work_folder import WorkFolder
+from cairn.pipeline.work_folder import WorkFolder, model_name
 from cairn.records.split import TEST, Split
 from cairn.stages.import_photos import in_two_folders
 from cairn.stages.split import leakage
@@ -99,6 +100,7 @@ def train(
     Raises InputError where nothing was split, or there is nothing to tell apart.
     """
     place, shown, chosen = WorkFolder(Path(work)), watch or Silent(), settings or TrainSettings()
+    model_name(name)
     place.split()
     with place.locked():
         project = described(place, describing or DescribeSettings(), shown)
@@ -166,23 +168,33 @@ def run(
     training: TrainSettings | None = None,
     evaluating: EvaluateSettings | None = None,
     fresh: bool = False,
+    told: Callable[[Project], None] = lambda left: None,
     watch: Watch | None = None,
 ) -> Run:
-    """The whole way: import, split, train, index, evaluate; what is done already is not done again."""
+    """The whole way: import, split, train, index, evaluate; what is done already is not done again.
+
+    told: called with what each step left, as soon as it is done.
+    """
     shown, chosen = watch or Silent(), training or TrainSettings()
+    model_name(name)
     started = time.monotonic()
     imported = import_photos(work, lists=lists, settings=importing, watch=shown)
+    told(imported)
     parted = split(work, settings=splitting, fresh=fresh, watch=shown)
+    told(parted)
     place = parted.work
     with place.locked():
         project = described(place, describing or DescribeSettings(), shown)
         fitted = fit_project(project, name, settings=chosen, watch=shown)
+        trained = _trained(place, name, fitted, chosen)
+        told(trained)
         indexed = _indexed(place, name, project, fitted, shown)
+        told(indexed)
         evaluated = None
         if parted.split.image_ids(TEST):
             evaluated = score_project(
                 project, name, settings=evaluating or EvaluateSettings(), watch=shown,
                 parted=parted, started=started,
             )  # fmt: skip
-    trained = _trained(place, name, fitted, chosen)
+            told(evaluated)
     return Run(imported, parted, trained, indexed, evaluated)

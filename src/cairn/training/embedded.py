@@ -303,6 +303,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("onnxscript").setLevel(logging.WARNING)
     recipe = Recipe(Drawing(seed=given.seed), given.minutes)
     scratch: Path = given.scratch or given.folder.with_name(given.folder.name + ".scratch")
     scenes = draw_scenes(scratch, recipe.drawing)
