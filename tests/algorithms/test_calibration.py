@@ -18,7 +18,7 @@ ONES = np.ones(4000)
 
 
 def test_logistic_regression_finds_the_weights_that_made_the_answers() -> None:
-    features = RNG.normal(size=(4000, 3)).astype(np.float32) * [1, 10, 1]
+    features = (RNG.normal(size=(4000, 3)) * [1, 10, 1]).astype(np.float32)
     chance = 1 / (1 + np.exp(-(2 * features[:, 0] - 0.1 * features[:, 1] + 0.5)))
     fitted = fit_logistic(features, RNG.random(4000) < chance, ONES, decay=0.0)
     slopes = fitted.weights / fitted.spread

@@ -15,7 +15,7 @@ LANDMARKS = np.repeat([-1, 0, 2, 5], 12)
 def images(seed: int) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(size=(48, 16)) * 0.7
     vectors = np.repeat(CENTRES, 12, axis=0) + noise
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def trained(**options: float) -> Head:
@@ -27,8 +27,9 @@ def share_right(head: Head) -> float:
 
 
 def test_the_loss_is_that_of_loops_and_its_gradient_that_of_small_steps() -> None:
-    inputs, columns = RNG.normal(size=(7, 3)), np.asarray([0, 1, 2, 3, 0, 1, 1])
-    parameters, weights = RNG.normal(size=(3, 4)), RNG.random(7)
+    inputs, columns = RNG.normal(size=(7, 3)).astype(np.float32), np.asarray([0, 1, 2, 3, 0, 1, 1])
+    parameters = RNG.normal(size=(3, 4)).astype(np.float32)
+    weights = RNG.random(7).astype(np.float32)
 
     def slow(at: np.ndarray) -> float:
         shares = [np.exp(row @ at) / np.exp(row @ at).sum() for row in inputs]
@@ -38,10 +39,10 @@ def test_the_loss_is_that_of_loops_and_its_gradient_that_of_small_steps() -> Non
     loss, gradient = cross_entropy(parameters, inputs, columns, weights, decay=0.1)
     assert loss == pytest.approx(slow(parameters))
     for place in np.ndindex(parameters.shape):
-        step = np.zeros_like(parameters)
+        step = np.zeros(parameters.shape)
         step[place] = 1e-5
         slope = (slow(parameters + step) - slow(parameters - step)) / 2e-5
-        assert gradient[place] == pytest.approx(slope, abs=1e-6)
+        assert gradient[place] == pytest.approx(slope, abs=1e-5)
 
 
 def test_it_learns_landmarks_and_none_and_names_its_columns() -> None:

@@ -22,7 +22,7 @@ RANDOM = Ballot(
     similarities=-np.sort(-RNG.random((20, 8)).astype(np.float32), axis=1),
     landmarks=RNG.integers(0, 5, (20, 8)),
     n_images=np.asarray([1, 3, 4, 5, 40]),
-    row_closeness=RNG.random((20, 8)).astype(np.float32) / 4,
+    row_closeness=(RNG.random((20, 8)) / 4).astype(np.float32),
     none_closeness=RNG.random(20).astype(np.float32),
 )
 

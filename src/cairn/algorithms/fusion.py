@@ -89,6 +89,11 @@ def fit_recognizer(
     _require_enough(vectors, truth, groups)
     rng = np.random.default_rng(seed)
     folds = deal_folds(truth, groups, n_folds=min(_N_FOLDS, len(np.unique(groups))), rng=rng)
+    if not folds:
+        raise InputError(
+            f"{len(vectors)} images in {len(np.unique(groups))} groups of copies leave nothing to fit on "
+            "when some are held back; two groups that show a landmark at least were expected; add photos"
+        )
     asked = _ask_all(vectors, truth, folds, rng)
     everything = np.ones(len(asked.images), np.bool_)
     scores, probabilities = _cross_fitted(asked)

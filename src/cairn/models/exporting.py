@@ -69,7 +69,7 @@ def _write_network(network: "nn.Module", config: BackboneConfig, path: Path) -> 
     unit = _unit(network, native)
     near, far = (6 * unit, 8 * unit), (11 * unit, 7 * unit)
     try:
-        _trace(network, path, size=(7 * unit, 9 * unit), is_fixed=False)
+        trace_network(network, path, size=(7 * unit, 9 * unit), is_fixed=False)
         wrong = max(_largest_error(network, path, n, size) for n, size in ((1, near), (3, far)))
     except (RuntimeError, AssertionError, InputError, BundleError) as error:
         log.info("%s takes one size only: %s", config.architecture, error)
@@ -77,7 +77,7 @@ def _write_network(network: "nn.Module", config: BackboneConfig, path: Path) -> 
     if wrong <= PARITY:
         return False
     try:
-        _trace(network, path, size=native, is_fixed=True)
+        trace_network(network, path, size=native, is_fixed=True)
         wrong = max(_largest_error(network, path, n, native) for n in (1, 3))
     except (RuntimeError, AssertionError, InputError) as error:
         raise _not_exported(config, str(error)) from error
@@ -102,7 +102,12 @@ def _unit(network: "nn.Module", native: tuple[int, int]) -> int:
     return stride * math.ceil(32 / stride)
 
 
-def _trace(network: "nn.Module", path: Path, *, size: tuple[int, int], is_fixed: bool) -> None:
+def trace_network(network: "nn.Module", path: Path, *, size: tuple[int, int], is_fixed: bool) -> None:
+    """`path` holds the network as ONNX: `pixels` to `maps` and, where it gives two, `cls`.
+
+    network: gives a tuple of one or two tensors. size: [H, W] px of the example that it is traced with,
+    and the only one it will take where `is_fixed`.
+    """
     import torch
     from torch.jit._trace import TracerWarning
 

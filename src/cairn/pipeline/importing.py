@@ -34,12 +34,17 @@ class Lists:
     landmarks: Path | None = None
     notes: Path | None = None
 
+    def names(self, file: ListedFile) -> bool:
+        """Whether `file` is one of the two CSV files, lying among the photos."""
+        path = (self.folder / file.source).resolve()
+        return path in {given.resolve() for given in (self.landmarks, self.notes) if given}
+
 
 def import_lists(
     work: WorkFolder, lists: Lists, *, settings: ImportSettings, engine: Engine, watch: Watch
 ) -> Catalog:
     """The catalog of all that was imported so far and this folder, written to the work folder."""
-    files = list_files(lists.folder)
+    files = [file for file in list_files(lists.folder) if not lists.names(file)]
     notes = read_notes(lists.notes) if lists.notes else Notes()
     given = read_landmarks(lists.landmarks) if lists.landmarks else None
     before = Catalog.read(work.catalog_path) if work.catalog_path.exists() else None

@@ -69,6 +69,7 @@ class Evaluated(Project):
         return [
             (self.scores.words(name)[0], *_shown(estimate))
             for name, estimate in self.scores.estimates().items()
+            if estimate.value is not None
         ]
 
 
@@ -85,6 +86,4 @@ class Run:
 
 def _shown(estimate: Estimate) -> tuple[str, str, str]:
     """An estimate in words: value, interval, and how many it is over."""
-    if estimate.value is None:
-        return "", "", str(estimate.because)
     return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}", f"{estimate.n:,}"

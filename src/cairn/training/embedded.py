@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cairn.base.errors import InputError
+from cairn.models.exporting import trace_network
 from cairn.training.embedded_scenes import Drawing, Scenes, crop, draw_scenes
 
 logger = logging.getLogger(__name__)
@@ -245,26 +246,23 @@ def folded(net: EmbeddedNet) -> EmbeddedNet:
 def export(net: EmbeddedNet, folder: Path) -> None:
     """Writes the backbone folder: `model.onnx` (pixels to maps, any H and W that are multiples of 32) and `config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    example = torch.zeros(2, 3, INPUT_PX, INPUT_PX)
-    sides = {2: torch.export.Dim("tall") * 32, 3: torch.export.Dim("wide") * 32}
-    program = torch.onnx.export(
-        folded(net).to(memory_format=torch.contiguous_format),
-        (example,),
-        dynamo=True,
-        opset_version=18,
-        input_names=["pixels"],
-        output_names=["maps"],
-        dynamic_shapes=({0: torch.export.Dim("batch"), **sides},),
-        verbose=False,
-    )
-    if program is None:
-        raise InputError(
-            "the network could not be exported; expected an ONNX program; check the version of torch"
-        )
     unfinished = folder / "model.part.onnx"
-    program.save(str(unfinished), external_data=False)
+    network = _Maps(folded(net).to(memory_format=torch.contiguous_format)).eval()
+    trace_network(network, unfinished, size=(INPUT_PX, INPUT_PX), is_fixed=False)
     unfinished.replace(folder / "model.onnx")
     (folder / "config.json").write_text(json.dumps(_config(), indent=1) + "\n")
+
+
+class _Maps(nn.Module):
+    """The network in the form that backbones are exported from: a tuple of its outputs."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor]:
+        """([B, C, H/16, W/16],) of pixels [B, 3, H, W]."""
+        return (self.net(pixels),)
 
 
 def _config() -> dict[str, object]:

@@ -22,8 +22,8 @@ from cairn.images.render.textures import ATLAS_STRIDE, LEVEL_STARTS, TILE_PX, At
 Places = npt.NDArray[np.intp]
 
 _LINEAR = (np.arange(256, dtype=np.float32) / 255) ** 2
-# So many pixels at a time keep the arrays in the processor's cache: twice as fast as the whole photo at once.
-_CHUNK_PX = 16384
+# So many pixels at a time keep the arrays small: a fifth faster than the whole photo at once.
+_CHUNK_PX = 8192
 
 
 @dataclass(frozen=True)
