@@ -8,7 +8,6 @@ import argparse
 import itertools
 import json
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,14 +35,15 @@ STD = (0.25, 0.25, 0.25)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is drawn and how long is trained. The learning rate falls with the share of `minutes` that has gone.
+    """What is drawn and how long is trained. The learning rate falls with the share of the steps that are done.
 
-    crops: until which share of the time, crops of which side (px): small ones teach the coarse things quickly.
+    crops: until which share of the steps, crops of which side (px): small ones teach the coarse things quickly.
     scale, margin: of the ArcFace loss; none_cosine: what a distractor must stay below, and a landmark above.
     """
 
     drawing: Drawing = field(default_factory=Drawing)
-    minutes: float = 30.0
+    n_steps: int = 3_200
+    steps_between_saves: int = 100
     batch_size: int = 64
     crops: tuple[tuple[float, int], ...] = ((0.5, 64), (0.85, 96), (1.0, 128))
     learning_rate: float = 2e-3
@@ -137,7 +137,6 @@ class _State:
     centres: nn.Parameter
     optimizer: torch.optim.AdamW
     step: int = 0
-    spent_s: float = 0.0
 
 
 def _start(recipe: Recipe) -> _State:
@@ -154,7 +153,7 @@ def _save(state: _State, path: Path) -> None:
     }
     for number, slots in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in slots.items()}
-    tensors["progress"] = torch.tensor([float(state.step), state.spent_s], dtype=torch.float64)
+    tensors["progress"] = torch.tensor([state.step])
     unfinished = path.with_suffix(".part")
     save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished)
     unfinished.replace(path)
@@ -174,7 +173,7 @@ def _resume(state: _State, path: Path) -> None:
     state.optimizer.load_state_dict(
         {"state": slots, "param_groups": state.optimizer.state_dict()["param_groups"]}
     )
-    state.step, state.spent_s = int(tensors["progress"][0]), float(tensors["progress"][1])
+    state.step = int(tensors["progress"][0])
 
 
 def train(
@@ -184,7 +183,7 @@ def train(
     checkpoint: Path,
     tell: Callable[[int, float], None] = lambda step, loss: None,
 ) -> EmbeddedNet:
-    """The network once the minutes are over; goes on from the checkpoint if there is one.
+    """The network once all steps are done; goes on from the checkpoint if there is one.
 
     tell: called with the step's number and its loss.
     """
@@ -192,38 +191,33 @@ def train(
     state = _start(recipe)
     if checkpoint.exists():
         _resume(state, checkpoint)
-    saved_s = state.spent_s
-    while state.spent_s < recipe.minutes * 60:
-        began = time.monotonic()
-        # Each step draws from its own numbers, so a run that was broken off goes on as if it had not been.
-        rng = np.random.default_rng([recipe.drawing.seed, 7, state.step])
-        chosen = rng.choice(len(scenes.labels), recipe.batch_size, replace=False)
-        share = state.spent_s / (recipe.minutes * 60)
-        rate = (
-            recipe.learning_rate
-            * min(1.0, (state.step + 1) / 100)
-            * 0.5
-            * (1 + float(np.cos(np.pi * share)))
-        )
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        state.net.train()
-        side = next((px for until, px in recipe.crops if share < until), recipe.crops[-1][1])
-        pixels = _batch(scenes, chosen, side, rng)
-        found = descriptors_of(state.net(pixels.contiguous(memory_format=torch.channels_last)))
-        cosines = found @ functional.normalize(state.centres, dim=1).T
-        loss = open_set_arcface(cosines, torch.from_numpy(scenes.labels[chosen]), recipe)
-        state.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        state.optimizer.step()
-        state.step += 1
-        state.spent_s += time.monotonic() - began
-        if state.spent_s - saved_s > 60:
+    while state.step < recipe.n_steps:
+        loss = _take_step(state, scenes, recipe)
+        if state.step % recipe.steps_between_saves == 0 or state.step == recipe.n_steps:
             _save(state, checkpoint)
-            saved_s = state.spent_s
-        tell(state.step, float(loss.detach()))
-    _save(state, checkpoint)
+        tell(state.step, loss)
     return state.net
+
+
+def _take_step(state: _State, scenes: Scenes, recipe: Recipe) -> float:
+    """The loss of one step, which draws from its own numbers: a broken run goes on as if it had not been."""
+    rng = np.random.default_rng([recipe.drawing.seed, 7, state.step])
+    chosen = rng.choice(len(scenes.labels), recipe.batch_size, replace=False)
+    share = state.step / recipe.n_steps
+    warm, cooled = min(1.0, (state.step + 1) / 100), 0.5 * (1 + float(np.cos(np.pi * share)))
+    for group in state.optimizer.param_groups:
+        group["lr"] = recipe.learning_rate * warm * cooled
+    state.net.train()
+    side = next((px for until, px in recipe.crops if share < until), recipe.crops[-1][1])
+    pixels = _batch(scenes, chosen, side, rng)
+    found = descriptors_of(state.net(pixels.contiguous(memory_format=torch.channels_last)))
+    cosines = found @ functional.normalize(state.centres, dim=1).T
+    loss = open_set_arcface(cosines, torch.from_numpy(scenes.labels[chosen]), recipe)
+    state.optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    state.optimizer.step()
+    state.step += 1
+    return float(loss.detach())
 
 
 def folded(net: EmbeddedNet) -> EmbeddedNet:
@@ -293,7 +287,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m cairn.training.embedded", description=__doc__)
     parser.add_argument("folder", type=Path, help="where config.json and model.onnx are written")
     parser.add_argument(
-        "--minutes", type=float, default=Recipe.minutes, help="of training, the drawing not counted"
+        "--steps", type=int, default=Recipe.n_steps, help="of training, about 0.4 s each on two cores"
     )
     parser.add_argument("--seed", type=int, default=Drawing.seed)
     parser.add_argument(
@@ -301,8 +295,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("onnxscript").setLevel(logging.WARNING)
-    recipe = Recipe(Drawing(seed=given.seed), given.minutes)
+    recipe = Recipe(Drawing(seed=given.seed), given.steps)
     scratch: Path = given.scratch or given.folder.with_name(given.folder.name + ".scratch")
     scenes = draw_scenes(scratch, recipe.drawing)
     recent: deque[float] = deque(maxlen=50)
