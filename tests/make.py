@@ -82,7 +82,9 @@ def alike_photos(seed: int, count: int) -> list[bytes]:
     return photos
 
 
-def landmark_folder(root: Path, *, n_landmarks: int = 4, n_photos: int = 10, n_none: int = 12) -> Path:
+def landmark_folder(
+    root: Path, *, n_landmarks: int = 4, n_photos: int = 10, n_none: int = 12
+) -> Path:
     """`root` with folders of alike photos, and `_none` with photos that are alike with nothing."""
     for number in range(n_landmarks):
         place = root / f"landmark_{number}"

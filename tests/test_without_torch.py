@@ -36,7 +36,10 @@ def blocked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def cairn(arguments: list[str], blocked: dict[str, str]) -> str:
     ran = subprocess.run(
-        [sys.executable, "-m", "cairn.cli.main", *arguments], env=blocked, capture_output=True, text=True
+        [sys.executable, "-m", "cairn.cli.main", *arguments],
+        env=blocked,
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -49,7 +52,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, blocked: dict[str, str]) -> t
 
 
 def test_the_block_blocks(blocked: dict[str, str]) -> None:
-    ran = subprocess.run([sys.executable, "-c", "import torch"], env=blocked, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", "import torch"], env=blocked, capture_output=True, text=True
+    )
     assert "torch is blocked in this test" in ran.stderr
 
 
@@ -61,7 +66,12 @@ def test_the_demo_reaches_its_scores_and_names_what_it_left(demo: tuple[Path, st
     assert scores["top1"]["value"] > 0.85
     assert scores["distractors_refused"]["value"] > 0.9
     assert scores["counts"]["distractors"] == 60
-    for words in ("GAP with distractors", "report.html", "models/default", "next, on your own photos"):
+    for words in (
+        "GAP with distractors",
+        "report.html",
+        "models/default",
+        "next, on your own photos",
+    ):
         assert words in said
 
 
@@ -87,7 +97,11 @@ def test_serving_answers_over_http(demo: tuple[Path, str], blocked: dict[str, st
         url = process.stdout.readline().split()[-1]
         for _ in range(200):
             try:
-                answered = httpx.post(f"{url}/v1/recognize", files={"image": ("a.jpg", photo.read_bytes())}, timeout=20)
+                answered = httpx.post(
+                    f"{url}/v1/recognize",
+                    files={"image": ("a.jpg", photo.read_bytes())},
+                    timeout=20,
+                )
                 break
             except httpx.ConnectError:
                 time.sleep(0.05)

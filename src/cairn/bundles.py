@@ -12,7 +12,7 @@ from cairn.base.files import FileRecord, digest_file, require_folder, write_json
 from cairn.base.settings import DescribeSettings, TrainSettings
 from cairn.models.folders import Backbone, BackboneConfig
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Literal[1] = 1
 CARD = "card.json"
 NETWORK, HEAD, GALLERY = "network.onnx", "head.safetensors", "gallery.parquet"
 INDEX, DISTRACTORS, LANDMARKS = "index.faiss", "distractors.npy", "landmarks.parquet"

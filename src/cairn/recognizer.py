@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 from safetensors.numpy import load_file
 
-from cairn.algorithms.candidates import Gallery
 from cairn.algorithms.answering import Answers, FittedRecognizer, answer
+from cairn.algorithms.candidates import Gallery
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import safe_name
 from cairn.base.settings import RecognizeSettings

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,16 @@ def test_a_write_that_fails_leaves_what_was_there_and_no_half_file(tmp_path: Pat
     with pytest.raises(RuntimeError):
         write_whole(path, broken)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
     def full(file: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(DiskError, match=r"the disk is full.*free some space and run the same command"):
+    with pytest.raises(
+        DiskError, match=r"the disk is full.*free some space and run the same command"
+    ):
         write_whole(tmp_path / "a", full)
 
 
@@ -34,7 +35,7 @@ def test_a_half_file_of_a_crash_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".a.jpg.x1.part").write_bytes(b"half")
     (tmp_path / "a.jpg").write_bytes(b"whole")
     assert sweep_parts(tmp_path.glob("*")) == 1
-    assert os.listdir(tmp_path) == ["a.jpg"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.jpg"]
 
 
 @given(st.text(min_size=1))

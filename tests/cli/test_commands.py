@@ -54,7 +54,10 @@ def test_import_split_train_index_evaluate_say_what_they_did_and_what_is_next(
     (photos / "landmark_0" / "bad.jpg").write_text("x")
     backbone = ["--backbone", str(tiny_backbone), "--sides-px", "64"]
     for arguments, words in (
-        (["import", work, "--folder", str(photos)], "53 files: 52 kept, 1 failed: not an image; 4 landmarks"),
+        (
+            ["import", work, "--folder", str(photos)],
+            "53 files: 52 kept, 1 failed: not an image; 4 landmarks",
+        ),
         (["split", work, "--ratio", "50/0/50"], "52 images: 26 test, 26 train"),
         (["train", work, *backbone], "fitted on 20 images of 4 landmarks and 6 distractors"),
         (["index", work], "(20 images of 4 landmarks, "),
@@ -145,7 +148,9 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_with_a_word_and_the_next_run_goes_on(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_ctrl_c_stops_with_a_word_and_the_next_run_goes_on(
+    tmp_path: Path, tiny_backbone: Path
+) -> None:
     photos = landmark_folder(tmp_path / "photos", n_landmarks=8, n_photos=40)
     command = [
         sys.executable, "-m", "cairn.cli.main", "run", str(tmp_path / "work"), "--folder", str(photos),
@@ -164,10 +169,11 @@ def test_ctrl_c_stops_with_a_word_and_the_next_run_goes_on(tmp_path: Path, tiny_
 
 
 def test_a_full_disk_is_told_and_running_again_goes_on(
-    tmp_path: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tiny_backbone: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import cairn.base.files as files
-
     photos = landmark_folder(tmp_path / "photos")
     room = [30]
     write = os.fsync
@@ -178,7 +184,7 @@ def test_a_full_disk_is_told_and_running_again_goes_on(
             raise OSError(28, "No space left on device")
         write(handle)
 
-    monkeypatch.setattr(files.os, "fsync", fsync_until_full)
+    monkeypatch.setattr(os, "fsync", fsync_until_full)
     arguments = ["run", str(tmp_path / "w"), "--folder", str(photos), "--backbone", str(tiny_backbone),
                  "--sides-px", "64", "--n-bootstrap", "9"]  # fmt: skip
     assert main(arguments) == 1

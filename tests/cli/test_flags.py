@@ -8,7 +8,10 @@ from cairn.cli.flags import Given, Option, Shape, Word, parse, parser
 
 SHAPE = Shape(
     words=(Word("WORK", "the work folder"),),
-    options=(Option("--folder", "photos", required=False), Option("--fresh", "anew", is_switch=True)),
+    options=(
+        Option("--folder", "photos", required=False),
+        Option("--fresh", "anew", is_switch=True),
+    ),
     sections={"split": SplitSettings, "describe": DescribeSettings, "train": TrainSettings},
 )
 
@@ -71,7 +74,9 @@ def test_a_file_with_unknown_words_names_the_nearest(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("content", "message"), [("[split", "is no TOML"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "message"), [("[split", "is no TOML"), (None, "cannot be read")]
+)
 def test_a_file_that_is_no_settings_file_is_told(
     tmp_path: Path, content: str | None, message: str
 ) -> None:

@@ -19,8 +19,9 @@ def on_ray() -> Engine:
 
 
 @pytest.fixture(params=[local, pytest.param(on_ray, marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    yield request.param()
+def engine(request: pytest.FixtureRequest) -> Engine:
+    made: Engine = request.param()
+    return made
 
 
 @pytest.fixture(scope="module", autouse=True)

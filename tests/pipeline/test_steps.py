@@ -47,7 +47,9 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return net_folder(tmp_path_factory.mktemp("net"))
 
 
-def whole_way(work: Path, photos: Path, backbone: Path, *, watch: Memory | None = None, **describe: object) -> Run:
+def whole_way(
+    work: Path, photos: Path, backbone: Path, *, watch: Memory | None = None, **describe: object
+) -> Run:
     settings = {"backbone": str(backbone), "sides_px": (64, 96), "batch_size": 8, **describe}
     return run(
         work,
@@ -158,7 +160,7 @@ def test_broken_off_in_the_middle_and_run_again_gives_the_same(
 def test_the_steps_one_by_one_are_the_whole_way(
     project: tuple[Path, Path, Run], backbone: Path, tmp_path: Path
 ) -> None:
-    photos, work = copied(project, tmp_path)
+    _, work = copied(project, tmp_path)
     describing = DescribeSettings(backbone=str(backbone), sides_px=(64, 96), batch_size=8)
     split(work, settings=SplitSettings(ratio=(0.5, 0.0, 0.5)))
     trained = train(work, name="other", describing=describing)
@@ -183,7 +185,8 @@ def test_a_bundle_that_was_copied_away_answers_the_same(
 
 
 @pytest.mark.parametrize(
-    "name", ["network.onnx", "head.safetensors", "gallery.parquet", "index.faiss", "calibration.json"]
+    "name",
+    ["network.onnx", "head.safetensors", "gallery.parquet", "index.faiss", "calibration.json"],
 )
 def test_a_bundle_with_a_missing_or_altered_file_is_refused(
     project: tuple[Path, Path, Run], tmp_path: Path, name: str
@@ -240,7 +243,9 @@ def test_one_landmark_alone_leaves_nothing_to_tell_apart(backbone: Path, tmp_pat
         whole_way(tmp_path / "work", photos, backbone)
 
 
-def test_landmarks_without_distractors_still_make_a_recogniser(backbone: Path, tmp_path: Path) -> None:
+def test_landmarks_without_distractors_still_make_a_recogniser(
+    backbone: Path, tmp_path: Path
+) -> None:
     photos = landmark_folder(tmp_path / "photos", n_none=0)
     done = whole_way(tmp_path / "work", photos, backbone)
     assert done.evaluated is not None
@@ -271,7 +276,9 @@ def test_each_step_names_the_step_that_is_missing(tmp_path: Path) -> None:
         train(tmp_path)
 
 
-def test_an_unknown_model_name_says_what_to_run(project: tuple[Path, Path, Run], tmp_path: Path) -> None:
+def test_an_unknown_model_name_says_what_to_run(
+    project: tuple[Path, Path, Run], tmp_path: Path
+) -> None:
     _, work = copied(project, tmp_path)
     with pytest.raises(InputError, match=r"run: cairn train .* --name nothing"):
         index(work, name="nothing")

@@ -29,7 +29,10 @@ def imported(
 ) -> Catalog:  # fmt: skip
     origin = Origin(folder.as_posix(), folder, FolderStore(work))
     rows = import_files(
-        list_files(folder), origin=origin, settings=settings or ImportSettings(), engine=LocalEngine(2)
+        list_files(folder),
+        origin=origin,
+        settings=settings or ImportSettings(),
+        engine=LocalEngine(2),
     )
     return join_rows(rows, notes=notes or Notes(), before=before)
 
@@ -59,7 +62,9 @@ def test_the_folders_name_is_the_first_word_on_the_truth(tmp_path: Path) -> None
     assert truths == {"_none/000.jpg": [], "_unknown/000.jpg": None, "tower/000.jpg": ["tower"]}
 
 
-def test_a_photo_that_fits_is_kept_byte_for_byte_and_a_large_one_is_made_smaller(tmp_path: Path) -> None:
+def test_a_photo_that_fits_is_kept_byte_for_byte_and_a_large_one_is_made_smaller(
+    tmp_path: Path,
+) -> None:
     folder = photo_folder(tmp_path / "in", {"tower": 1})
     (folder / "tower" / "large.jpg").write_bytes(jpeg(5, height=300, width=400))
     made = imported(folder, tmp_path / "w", settings=ImportSettings(max_side_px=200))
@@ -82,7 +87,11 @@ def test_notes_say_what_else_a_photo_shows(tmp_path: Path) -> None:
     folder = photo_folder(tmp_path / "in", {"arch": 1, "tower": 1})
     notes = Notes({"arch/000.jpg": Note(also_shows=("tower",), licence="CC0-1.0", author="A")})
     row = imported(folder, tmp_path / "w", notes=notes).images.row(0, named=True)
-    assert (row["landmark_ids"], row["licence"], row["author"]) == (["arch", "tower"], "CC0-1.0", "A")
+    assert (row["landmark_ids"], row["licence"], row["author"]) == (
+        ["arch", "tower"],
+        "CC0-1.0",
+        "A",
+    )
 
 
 def test_notes_that_name_an_unknown_landmark_are_refused(tmp_path: Path) -> None:
@@ -105,8 +114,12 @@ def test_a_limit_on_bytes_and_pixels_is_a_cause_of_its_own(tmp_path: Path) -> No
     folder = photo_folder(tmp_path / "in", {"tower": 1})
     few_pixels = ImportSettings(max_pixels=10_000)
     few_bytes = ImportSettings(max_bytes=1_000)
-    assert imported(folder, tmp_path / "w", settings=few_pixels).counts() == {"failed: too many pixels": 1}
-    assert imported(folder, tmp_path / "w", settings=few_bytes).counts() == {"failed: too many bytes": 1}
+    assert imported(folder, tmp_path / "w", settings=few_pixels).counts() == {
+        "failed: too many pixels": 1
+    }
+    assert imported(folder, tmp_path / "w", settings=few_bytes).counts() == {
+        "failed: too many bytes": 1
+    }
 
 
 def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:

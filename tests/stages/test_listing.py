@@ -58,7 +58,9 @@ def test_landmarks_need_only_an_id(tmp_path: Path) -> None:
         ("", "cannot be read as CSV"),
     ],
 )
-def test_a_wrong_list_of_landmarks_says_what_is_wrong(tmp_path: Path, content: str, message: str) -> None:
+def test_a_wrong_list_of_landmarks_says_what_is_wrong(
+    tmp_path: Path, content: str, message: str
+) -> None:
     path = tmp_path / "l.csv"
     path.write_text(content)
     with pytest.raises(InputError, match=message):

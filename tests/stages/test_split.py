@@ -36,7 +36,7 @@ def test_small_landmarks_get_what_is_promised() -> None:
 @pytest.mark.parametrize("ratio", ["80/10/10", "50/0/50", "70/30/0", "34/33/33", "100/0/0"])
 def test_the_overall_ratio_holds_and_a_part_without_share_gets_nothing(ratio: str) -> None:
     made = of_landmarks({f"l{i}": 7 + i % 9 for i in range(60)} | {"": 150})
-    dealt = split(made, settings=SplitSettings(ratio=ratio))  # type: ignore[arg-type]  # as typed by a person
+    dealt = split(made, settings=SplitSettings(ratio=ratio))
     shares = [float(x) / 100 for x in ratio.split("/")]
     for part, share in zip(("train", "val", "test"), shares, strict=True):
         assert abs(len(dealt.image_ids(part)) / len(made.images) - share) <= (0.005 if share else 0)
@@ -60,7 +60,7 @@ def test_the_order_of_the_catalog_changes_nothing() -> None:
 def test_copies_stay_on_one_side_and_the_leakage_report_sees_none() -> None:
     codes = [likeness_of(pixels(i)) for i in range(40)]
     made = catalog([["a"]] * 80, likenesses=[code for code in codes for _ in range(2)])
-    dealt = split(made, settings=SplitSettings(ratio="50/0/50"))  # type: ignore[arg-type]  # as typed
+    dealt = split(made, settings=SplitSettings(ratio="50/0/50"))
     found = leakage(made, dealt, settings=SplitSettings())
     assert (found.n_groups, found.n_copies, found.n_copies_across) == (40, 80, 0)
 
@@ -124,7 +124,7 @@ def test_a_landmark_that_is_only_ever_shown_beside_another_is_in_train() -> None
 )
 def test_the_promises_hold_for_any_sizes(counts: list[int], ratio: str, seed: int) -> None:
     made = of_landmarks({f"l{i}": n for i, n in enumerate(counts)})
-    wanted = SplitSettings(ratio=ratio, seed=seed)  # type: ignore[arg-type]  # as typed by a person
+    wanted = SplitSettings(ratio=ratio, seed=seed)
     shared = [p for p, s in zip(("train", "val", "test"), wanted.ratio, strict=True) if s > 0]
     for parts in parts_by_landmark(made, split(made, settings=wanted)).values():
         n = parts.total()

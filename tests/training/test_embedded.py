@@ -87,7 +87,10 @@ def test_scenes_are_drawn_once_and_kept(tmp_path: Path) -> None:
 def test_the_loss_falls(tmp_path: Path) -> None:
     losses: list[float] = []
     embedded.train(
-        some_scenes(3), recipe(30), checkpoint=tmp_path / "c", tell=lambda _, loss: losses.append(loss)
+        some_scenes(3),
+        recipe(30),
+        checkpoint=tmp_path / "c",
+        tell=lambda _, loss: losses.append(loss),
     )
     assert len(losses) == 30
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])

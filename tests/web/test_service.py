@@ -23,13 +23,16 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "recognition.schema.js
 def service(finished: Path) -> Iterator[httpx.Client]:
     """A client of a real server on the loopback that takes uploads up to 50,000 bytes."""
     app = make_service(
-        Recognizer.load(finished / "work/models/default"), settings=ServeSettings(max_upload_bytes=50_000)
+        Recognizer.load(finished / "work/models/default"),
+        settings=ServeSettings(max_upload_bytes=50_000),
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20
+    ) as client:
         while not server.started:
             time.sleep(0.01)
         yield client
@@ -46,7 +49,9 @@ def test_a_photo_gets_the_recognition_that_the_command_line_prints(
     assert answered.status_code == 200
     told = answered.json()
     jsonschema.validate(told, SCHEMA)
-    direct = Recognizer.load(finished / "work/models/default").recognize(photo, name="p.jpg").to_json()
+    direct = (
+        Recognizer.load(finished / "work/models/default").recognize(photo, name="p.jpg").to_json()
+    )
     assert {**told, "time_ms": None} == {**direct, "time_ms": None}
 
 
@@ -75,7 +80,9 @@ def test_many_at_once_get_their_own_answers(service: httpx.Client, finished: Pat
 
     def ask(number: int) -> None:
         photo = (finished / f"photos/landmark_{number % 4}/002.jpg").read_bytes()
-        found[number] = service.post("/v1/recognize", files={"image": ("p.jpg", photo)}).json()["answer"]
+        found[number] = service.post("/v1/recognize", files={"image": ("p.jpg", photo)}).json()[
+            "answer"
+        ]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
     for thread in threads:

@@ -32,13 +32,19 @@ from cairn.records.catalog import FAILED
 
 WORK = Word("WORK", "the work folder: where this project's data lies")
 FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
-LANDMARKS = Option("--landmarks", "CSV: landmark_id, name, country, latitude, longitude", value="CSV")
+LANDMARKS = Option(
+    "--landmarks", "CSV: landmark_id, name, country, latitude, longitude", value="CSV"
+)
 NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
-FRESH = Option("--fresh", "deal all images anew instead of keeping old ones where they are", is_switch=True)
+FRESH = Option(
+    "--fresh", "deal all images anew instead of keeping old ones where they are", is_switch=True
+)
 MOST_FAILED = 5
 NAME = Option("--name", f"the model's name [{DEFAULT_MODEL}]", value="NAME")
 GROUP = Option(
-    "--group", "propose folders by likeness for photos that lie in none, and import nothing", is_switch=True
+    "--group",
+    "propose folders by likeness for photos that lie in none, and import nothing",
+    is_switch=True,
 )
 
 
@@ -95,14 +101,18 @@ def run_command(arguments: Sequence[str]) -> int:
         watch=TerminalWatch(),
     )
     if done.evaluated is None:
-        say("no image is in test, so there is no score and no report; give test a share with --ratio")
+        say(
+            "no image is in test, so there is no score and no report; give test a share with --ratio"
+        )
     say(f"next: cairn recognize {done.indexed.bundle} PHOTO")
     return 0
 
 
 def import_command(arguments: Sequence[str]) -> int:
     """A folder for each landmark becomes a catalog."""
-    summary = "A folder for each landmark becomes a catalog of checked images. Nothing in it is changed."
+    summary = (
+        "A folder for each landmark becomes a catalog of checked images. Nothing in it is changed."
+    )
     shape = Shape(
         (WORK,),
         (FOLDER, LANDMARKS, NOTES, GROUP),
@@ -242,7 +252,9 @@ def imported(done: Imported) -> str:
     for source, cause in failed.select("source", "cause").head(MOST_FAILED).iter_rows():
         lines.append(f"  not kept: {source}: {cause}")
     if len(failed) > MOST_FAILED:
-        lines.append(f"  and {len(failed) - MOST_FAILED:,} more: see the column cause of {done.work.catalog_path}")
+        lines.append(
+            f"  and {len(failed) - MOST_FAILED:,} more: see the column cause of {done.work.catalog_path}"
+        )
     return "\n".join(lines)
 
 
@@ -277,10 +289,8 @@ def indexed(done: Indexed) -> str:
 
 def scored(done: Evaluated) -> str:
     """The headline scores as a table with their intervals."""
-    return table(("score", "value", "95 % interval", "of"), done.headline())
-
-
-    return words
+    words = table(("score", "value", "95 % interval", "of"), done.headline())
+    return f"{words}\nreport: {done.report}"
 
 
 WORDS_OF: dict[type[Project], Callable[..., str]] = {

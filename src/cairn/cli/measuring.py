@@ -16,7 +16,9 @@ from cairn.models.backbones import open_backbone
 from cairn.pipeline.comparing import prepare_parts
 from cairn.pipeline.importing import Lists
 
-WORK = Option("--work", "keep what is made here, to be used again [a temporary folder]", value="DIR")
+WORK = Option(
+    "--work", "keep what is made here, to be used again [a temporary folder]", value="DIR"
+)
 FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
 NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
 
@@ -46,7 +48,9 @@ def _embed(arguments: Sequence[str]) -> int:
 
 
 def _say_embed(found: EmbedBench) -> None:
-    say(f"{found.backbone} at {found.side_px} px, batches of {found.batch_size}, {found.n_images} images a round")
+    say(
+        f"{found.backbone} at {found.side_px} px, batches of {found.batch_size}, {found.n_images} images a round"
+    )
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     say(f"{found.processor}, {found.n_threads} threads; {versions}")
     rows = []
@@ -122,5 +126,8 @@ def _spread(values: Sequence[float]) -> float:
 
 BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "embed": ("descriptors a second: torch, ONNX Runtime, OpenVINO and Cairn in one run", _embed),
-    "parts": ("GAP with distractors: what each part of the recogniser adds, over several splits", _parts),
+    "parts": (
+        "GAP with distractors: what each part of the recogniser adds, over several splits",
+        _parts,
+    ),
 }

@@ -1,5 +1,6 @@
 """Many machines: the parts of the work run as tasks of a Ray cluster, or of a local one."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -50,7 +51,12 @@ def _ray(address: str) -> Any:  # a module without types
             "work on many machines", extra="ray", otherwise="this machine alone needs no Ray"
         ) from error
     if not ray.is_initialized():
-        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(
+            address=address,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     return ray
 
 

@@ -102,7 +102,9 @@ def _unit(network: "nn.Module", native: tuple[int, int]) -> int:
     return stride * math.ceil(32 / stride)
 
 
-def trace_network(network: "nn.Module", path: Path, *, size: tuple[int, int], is_fixed: bool) -> None:
+def trace_network(
+    network: "nn.Module", path: Path, *, size: tuple[int, int], is_fixed: bool
+) -> None:
     """`path` holds the network as ONNX: `pixels` to `maps` and, where it gives two, `cls`.
 
     network: gives a tuple of one or two tensors. size: [H, W] px of the example that it is traced with,

@@ -38,12 +38,14 @@ def prepare_parts(
     """The folder imported to `work`, described in each way and dealt once for each seed."""
     place, engine = WorkFolder(work), LocalEngine()
     with place.locked():
-        catalog = import_lists(
-            place, lists, settings=ImportSettings(), engine=engine, watch=watch
-        )
+        catalog = import_lists(place, lists, settings=ImportSettings(), engine=engine, watch=watch)
         vectors = {
             name: describe_catalog(
-                place, catalog, embedder_of(variant, work=place, watch=watch), engine=engine, watch=watch
+                place,
+                catalog,
+                embedder_of(variant, work=place, watch=watch),
+                engine=engine,
+                watch=watch,
             ).vectors
             for name, variant in describe_variants(describing).items()
         }

@@ -90,4 +90,5 @@ def _example(place: WorkFolder) -> Path:
     """A test photo of a landmark."""
     asked = set(place.split().image_ids(TEST))
     images = place.catalog().images.select("image_id", "landmark_ids", "path").iter_rows()
-    return place.root / next(path for image_id, truth, path in images if truth and image_id in asked)
+    paths = (str(path) for image_id, truth, path in images if truth and image_id in asked)
+    return place.root / next(paths)

@@ -9,8 +9,8 @@ import polars as pl
 from pydantic import JsonValue
 from safetensors.numpy import load_file, save
 
-from cairn.algorithms.candidates import Gallery
 from cairn.algorithms.answering import FittedRecognizer
+from cairn.algorithms.candidates import Gallery
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
 from cairn.base.settings import DescribeSettings, ImportSettings, TrainSettings
@@ -24,7 +24,7 @@ from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.records.catalog import Catalog
 from cairn.records.descriptors import Descriptors
 from cairn.records.landmarks import Landmarks
-from cairn.records.split import TEST, TRAIN, VAL
+from cairn.records.split import TRAIN, VAL
 from cairn.records.tables import read_table, write_table
 from cairn.stages.index import BundleParts, write_bundle
 from cairn.stages.train import Fitted
@@ -73,7 +73,11 @@ def fit_project(project: Described, name: str, *, settings: TrainSettings, watch
     if card is not None and card.still_holds(made, root=folder):
         return load_fitted(folder, project, truth)
     with watch.phase("train", 1) as advance:
-        fitted = fit(project.descriptors, truth.select("image_id", "landmark_ids", "group"), settings=settings)
+        fitted = fit(
+            project.descriptors,
+            truth.select("image_id", "landmark_ids", "group"),
+            settings=settings,
+        )
         advance(1)
     with whole_folder(folder) as fresh:
         write_bytes(fresh / ARRAYS, save(_contiguous(fitted.recognizer)))
@@ -92,7 +96,9 @@ def load_fitted(folder: Path, project: Described, truth: pl.DataFrame) -> Fitted
     mains = np.array([position[shown[0]] if len(shown) else -1 for shown in truth["landmark_ids"]])
     white = bare.whitening.apply(project.descriptors.take(truth["image_id"].to_list()).vectors)
     gallery = Gallery(white[mains >= 0], mains[mains >= 0].astype(np.int64), white[mains < 0])
-    out_of_fold = read_table(folder / OUT_OF_FOLD, what="out-of-fold answers", made_by="cairn train WORK")
+    out_of_fold = read_table(
+        folder / OUT_OF_FOLD, what="out-of-fold answers", made_by="cairn train WORK"
+    )
     return Fitted(FittedRecognizer.from_arrays(arrays, gallery), landmark_ids, out_of_fold)
 
 
@@ -110,7 +116,9 @@ def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch
         parts = BundleParts(
             recognizer=fitted.recognizer,
             gallery=shown.select("image_id", "landmark_ids", "licence", "author"),
-            landmarks=Landmarks(ids.join(known, on="landmark_id", how="left", maintain_order="left")),
+            landmarks=Landmarks(
+                ids.join(known, on="landmark_id", how="left", maintain_order="left")
+            ),
             out_of_fold=fitted.out_of_fold,
             network=project.embedder.backbone.network,
             thumbnails=_thumbnails(project.work, shown, advance),
@@ -137,7 +145,9 @@ def training_settings(work: WorkFolder, name: str) -> tuple[DescribeSettings, Tr
 
 
 def _training_card(project: Described, truth: pl.DataFrame, settings: TrainSettings) -> Card:
-    digest_of = {image.image_id: image.digest for image in current_images(project.work, project.catalog)}
+    digest_of = {
+        image.image_id: image.digest for image in current_images(project.work, project.catalog)
+    }
     images: list[JsonValue] = [
         [image_id, digest_of[image_id], list(shown), group]
         for image_id, shown, group in truth.select("image_id", "landmark_ids", "group").iter_rows()
@@ -151,7 +161,7 @@ def _training_card(project: Described, truth: pl.DataFrame, settings: TrainSetti
     )
 
 
-def _contiguous(recognizer: FittedRecognizer) -> dict[str, np.ndarray]:  # type: ignore[type-arg]  # of any type
+def _contiguous(recognizer: FittedRecognizer) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(array) for name, array in recognizer.arrays().items()}
 
 

@@ -2,8 +2,6 @@
 
 import time
 
-import polars as pl
-
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.settings import EvaluateSettings, RecognizeSettings
@@ -55,7 +53,9 @@ def score_project(
     with watch.phase("score", 1) as advance:
         counts = recognizer.gallery["landmark_ids"].list.first().value_counts().rows()
         out_of_fold = read_table(
-            recognizer.bundle.folder / OUT_OF_FOLD, what="out-of-fold answers", made_by="cairn index WORK"
+            recognizer.bundle.folder / OUT_OF_FOLD,
+            what="out-of-fold answers",
+            made_by="cairn index WORK",
         )
         asked = truth.select("image_id", "landmark_ids", "group")
         scores = evaluate(
@@ -91,7 +91,10 @@ def score_project(
 
 
 def _dataset(project: Described) -> str:
-    names = [name.rstrip("/").rsplit("/", 1)[-1] for name in project.catalog.table["list"].unique(maintain_order=True)]
+    names = [
+        name.rstrip("/").rsplit("/", 1)[-1]
+        for name in project.catalog.table["list"].unique(maintain_order=True)
+    ]
     return ", ".join(names)
 
 

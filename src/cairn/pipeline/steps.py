@@ -15,7 +15,13 @@ from cairn.base.settings import (
 from cairn.base.watching import Silent, Watch
 from cairn.bundles import folder_bytes
 from cairn.engines.local import LocalEngine
-from cairn.pipeline.fitting import Described, described, fit_project, index_project, training_settings
+from cairn.pipeline.fitting import (
+    Described,
+    described,
+    fit_project,
+    index_project,
+    training_settings,
+)
 from cairn.pipeline.importing import Lists, import_lists
 from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Run, Trained
 from cairn.pipeline.scoring import score_project

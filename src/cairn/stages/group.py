@@ -13,9 +13,7 @@ DAMPING_POWER = 0.5
 ALONE = "_alone"
 
 
-def group(
-    sources: Sequence[str], vectors: npt.NDArray[np.float32]
-) -> Mapping[str, list[str]]:
+def group(sources: Sequence[str], vectors: npt.NDArray[np.float32]) -> Mapping[str, list[str]]:
     """The sources in each proposed folder: `group_001` is the largest, `_alone` holds the rest.
 
     vectors: [N, D], the descriptor of each source.

@@ -72,7 +72,7 @@ def write_bundle(folder: Path, parts: BundleParts, *, card: BundleCard) -> None:
     card.model_copy(update={"files": record_files(folder)}).write(folder)
 
 
-def _npy(array: np.ndarray) -> bytes:  # type: ignore[type-arg]  # any array is written alike
+def _npy(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cairn.algorithms.folds import KNOWN, NONE, UNSEEN
 from cairn.algorithms.answering import FittedRecognizer
+from cairn.algorithms.folds import KNOWN, NONE, UNSEEN
 from cairn.algorithms.fusion import OutOfFold, fit_recognizer
 from cairn.base.errors import InputError
 from cairn.base.settings import TrainSettings

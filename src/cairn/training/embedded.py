@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cairn.base.errors import InputError
 from cairn.models.exporting import trace_network
 from cairn.training.embedded_scenes import Drawing, Scenes, crop, draw_scenes
 
@@ -287,7 +286,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m cairn.training.embedded", description=__doc__)
     parser.add_argument("folder", type=Path, help="where config.json and model.onnx are written")
     parser.add_argument(
-        "--steps", type=int, default=Recipe.n_steps, help="of training, about 0.4 s each on two cores"
+        "--steps",
+        type=int,
+        default=Recipe.n_steps,
+        help="of training, about 0.4 s each on two cores",
     )
     parser.add_argument("--seed", type=int, default=Drawing.seed)
     parser.add_argument(

@@ -39,7 +39,10 @@ def make_service(recognizer: Recognizer, *, settings: ServeSettings) -> FastAPI:
         content = await image.read(settings.max_upload_bytes + 1)
         async with one_at_a_time:
             answer = await asyncio.to_thread(
-                recognizer.recognize, content, name=image.filename or "image", settings=RecognizeSettings()
+                recognizer.recognize,
+                content,
+                name=image.filename or "image",
+                settings=RecognizeSettings(),
             )
         return JSONResponse(answer.to_json(), status_code=422 if answer.error else 200)
 
@@ -52,7 +55,9 @@ def _size_problem(request: Request, max_bytes: int) -> JSONResponse | None:
         return None
     told = request.headers.get("content-length", "")
     if not told.isdigit():
-        return _problem(411, "the request does not say its length; a Content-Length was expected; send one")
+        return _problem(
+            411, "the request does not say its length; a Content-Length was expected; send one"
+        )
     if int(told) > max_bytes + FRAME_BYTES:
         return _problem(
             413,
