@@ -58,7 +58,7 @@ def test_without_weight_for_none_there_is_no_column_of_none() -> None:
 def test_small_steps_come_to_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = trained()
     monkeypatch.setattr(heads, "_MOST_FOR_WHOLE_PASSES", 0)
-    small = trained(n_passes=600)
+    small = trained(n_passes=60)
     same = whole.logits(images(2)).argmax(axis=1) == small.logits(images(2)).argmax(axis=1)
     assert same.mean() > 0.9
 

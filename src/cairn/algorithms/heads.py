@@ -15,8 +15,9 @@ Ints = npt.NDArray[np.int64]
 NO_LANDMARK = -1
 _CHUNK_ROWS = 1024
 _LENGTH = np.float32(10)
-# Above so many multiplications a pass, a few passes of small steps beat many whole ones.
-_MOST_FOR_WHOLE_PASSES = 3e10
+# Whole passes end lower, so small steps are left to what would take them hours: above so many
+# multiplications a pass.
+_MOST_FOR_WHOLE_PASSES = 3e11
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def train_head(
     rng: np.random.Generator,
     none_weight: float = 0.5,
     decay: float = 1e-5,
-    n_passes: int = 60,
+    n_passes: int = 20,
 ) -> Head:
     """A softmax head on fixed descriptors, started from the closed form of least squares.
 
@@ -98,7 +99,7 @@ def train_head(
         everything = np.arange(len(inputs))
         parameters = minimise(lambda at: loss(at, everything), start, n_steps=n_passes)
     else:
-        parameters = descend(loss, start, n_rows=len(inputs), n_passes=n_passes // 10, rng=rng)
+        parameters = descend(loss, start, n_rows=len(inputs), n_passes=n_passes // 3, rng=rng)
     return Head(_LENGTH * parameters[:-1], parameters[-1], known.astype(np.int64))
 
 

@@ -77,8 +77,8 @@ def descend(
     n_rows: int,
     n_passes: int,
     rng: np.random.Generator,
-    batch_rows: int = 1024,
-    rate: float = 0.5,
+    batch_rows: int = 256,
+    rate: float = 3.0,
 ) -> Floats:
     """Where the sum of `loss` over rows is about smallest, by small steps with momentum 0.9.
 
