@@ -66,7 +66,6 @@ def demo_command(arguments: Sequence[str]) -> int:
         told=lambda left: say(told(left)),
         watch=TerminalWatch(),
     )
-    say(f"open in a browser: {done.evaluated.report}")
     say(f"try it: cairn recognize {done.indexed.bundle} {done.example}")
     say("next, on your own photos: make run DATA=folder_of_landmark_folders BACKBONE=embedded")
     return 0
@@ -275,7 +274,7 @@ def trained(done: Trained) -> str:
     return (
         f"fitted on {counted(done.n_images, 'image')} of {counted(done.n_landmarks, 'landmark')} and "
         f"{counted(done.n_distractors, 'distractor')}; answers from probability {done.threshold:.3f} up "
-        f"(precision {done.precision:.0%} expected)"
+        f"(precision {100 * done.precision:g} % expected)"
     )
 
 

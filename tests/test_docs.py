@@ -1,0 +1,286 @@
+"""What README and docs/ say holds: blocks run, links lead somewhere, tables match the code."""
+
+import json
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from safetensors.numpy import load_file
+
+from cairn import bundles
+from cairn.base.files import Card, FileRecord
+from cairn.base.settings import SECTIONS, Settings
+from cairn.bundles import BackboneCard, BundleCard
+from cairn.cli.flags import shown_default
+from cairn.cli.main import COMMANDS, main
+from cairn.images.pixels import Cause
+from cairn.models.folders import BackboneConfig, Preprocessing
+from cairn.records.catalog import CATALOG_SCHEMA
+from cairn.records.landmarks import LANDMARK_SCHEMA
+from cairn.records.recognitions import NONE_BECAUSE
+from cairn.records.scores import Estimate, LandmarkScore, QueryCounts, Scores, SizeScore
+from cairn.records.split import SPLIT_SCHEMA
+from cairn.records.tables import Schema
+from cairn.stages import import_photos
+from cairn.stages.evaluate import OUT_OF_FOLD_SCHEMA
+from cairn.web import service
+from tests.models.nets import net_folder
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+FILES = (DOCS / "files.md").read_text()
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
+FLAG = re.compile(r"--[a-z][a-z-]+")
+# Pages that begin with photos and no project.
+FROM_NOTHING = {"run.md", "import.md"}
+SLOW_PAGES = {"run.md", "bench.md"}
+SECTIONS_OF = {
+    "demo": ("demo", "evaluate"),
+    "run": ("import", "split", "describe", "train", "evaluate"),
+    "import": ("import", "describe"),
+    "split": ("split",),
+    "train": ("describe", "train"),
+    "index": (),
+    "evaluate": ("evaluate",),
+    "recognize": ("recognize",),
+    "serve": ("serve",),
+    "bench": ("describe", "bench", "train", "parts"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the blocks of a page run."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Place:
+    """A folder as docs/README.md describes it: photos, new photos, a backbone, and mostly a project."""
+    page: Path = request.getfixturevalue("page")
+    shutil.copytree(finished / "photos", tmp_path / "photos")
+    (tmp_path / "photos/landmarks.csv").write_text("landmark_id,name\nlandmark_1,The Second\n")
+    (tmp_path / "photos/notes.csv").write_text("photo,also_shows\nlandmark_1/001.jpg,landmark_2\n")
+    shutil.copytree(finished / "photos/landmark_2", tmp_path / "new_photos")
+    shutil.copy(finished / "photos/landmark_1/001.jpg", tmp_path / "photo.jpg")
+    net_folder(tmp_path / "backbone")
+    (tmp_path / "flat").mkdir()
+    for path in (finished / "photos").glob("*/*.jpg"):
+        shutil.copy(path, tmp_path / "flat" / f"{path.parent.name}_{path.name}")
+    (tmp_path / "settings.toml").write_text("[evaluate]\nn_bootstrap = 20\n")
+    if page.name not in FROM_NOTHING:
+        shutil.copytree(finished / "work", tmp_path / "work")
+        shutil.copytree(finished / "work", tmp_path / "demo")
+        shutil.copytree(finished / "photos", tmp_path / "demo/sample")
+    monkeypatch.chdir(tmp_path)
+    return Place(tmp_path, monkeypatch)
+
+
+def run_cairn(words: list[str], place: Place) -> None:
+    if words[0] == "demo":
+        # It takes a minute or two, and runs whole in tests/test_without_torch.py.
+        assert set(FLAG.findall(" ".join(words))) <= {"--work", "--seed", "--n-bootstrap"}
+        return
+    if words[0] == "serve":
+        # Serving itself is tested in tests/web and tests/test_without_torch.py.
+        place.monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
+        words = [*words, "--port", "0"]
+    try:
+        code = main(words)
+    except SystemExit as left:
+        code = int(str(left.code))
+    assert code == 0, f"cairn {' '.join(words)}"
+
+
+def make_has_the_target(words: list[str], place: Place) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for word in words:
+        name, is_variable, _ = word.partition("=")
+        assert re.search(rf"^{name} \?=" if is_variable else rf"^{name}:", makefile, re.MULTILINE)
+
+
+def curl_asks_what_is_served(words: list[str], place: Place) -> None:
+    path = "/" + words[-1].removeprefix("http://").partition("/")[2]
+    assert f'("{path}")' in Path(service.__file__).read_text()
+    assert path == "/healthz" or words[:2] == ["-F", "image=@photo.jpg"]
+
+
+def pip_installs_a_known_extra(words: list[str], place: Place) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra in re.findall(r"\[([\w,]+)\]", " ".join(words)):
+        assert set(extra.split(",")) <= set(extras)
+
+
+PROGRAMS: dict[str, Callable[[list[str], Place], None]] = {
+    "cairn": run_cairn,
+    "make": make_has_the_target,
+    "curl": curl_asks_what_is_served,
+    "pip": pip_installs_a_known_extra,
+}
+
+
+def run_console(block: str, place: Place) -> None:
+    for line in block.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ ")) if line.startswith("$ ") else []
+        if words and words[0] in PROGRAMS:
+            PROGRAMS[words[0]](words[1:], place)
+
+
+def run_python(block: str, place: Place) -> None:
+    code = compile(block, "a block of the docs", "exec")
+    if "cairn.demo(" not in block:
+        exec(code, {"__name__": "docs"})
+
+
+RUN = {"console": run_console, "python": run_python}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=[pytest.mark.slow] * (page.name in SLOW_PAGES))
+        for page in PAGES
+        if any(kind in RUN for kind, _ in BLOCK.findall(page.read_text()))
+    ],
+)
+def test_what_a_page_shows_can_be_run_from_top_to_bottom(page: Path, place: Place) -> None:
+    for kind, block in BLOCK.findall(page.read_text()):
+        if kind in RUN:
+            RUN[kind](block, place)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_command_and_every_page_is_listed() -> None:
+    listed = set(LINK.findall((DOCS / "README.md").read_text()))
+    assert {f"{name}.md" for name in COMMANDS} <= listed
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert pages - {"README.md"} <= listed
+
+
+def settings_table(model: type[Settings]) -> str:
+    """The settings of a stage as the pages show them."""
+    rows = [
+        f"| `--{name.replace('_', '-')}` | `{shown_default(info.default)}` | {info.description} |"
+        for name, info in model.model_fields.items()
+    ]
+    return "\n".join(["| flag | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_of_a_command_has_its_settings_with_their_defaults(name: str) -> None:
+    page = (DOCS / f"{name}.md").read_text()
+    for section in SECTIONS_OF[name]:
+        assert settings_table(SECTIONS[section]) in page, f"[{section}]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_of_a_command_has_each_of_its_flags_and_no_other(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = [[name, kind] for kind in ("embed", "parts")] if name == "bench" else [[name]]
+    for call in calls:
+        with pytest.raises(SystemExit):
+            main([*call, "--help"])
+    flags = set(FLAG.findall(capsys.readouterr().out)) - {"--help"}
+    flags = {flag for flag in flags if not flag.startswith("--no-")}
+    shown = {flag for flag in rows_of((DOCS / f"{name}.md").read_text()) if flag.startswith("--")}
+    assert shown == flags
+
+
+def rows_of(text: str) -> list[str]:
+    """The first cell of each row of the tables, where it is code."""
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+def part_of_files(title: str) -> str:
+    """What docs/files.md says under a heading."""
+    found = re.search(rf"^###+ {re.escape(title)}\n(.*?)(?=^##|\Z)", FILES, re.DOTALL | re.MULTILINE)
+    assert found, title
+    return found.group(1)
+
+
+@pytest.mark.parametrize(
+    ("title", "schema"),
+    [
+        ("`catalog.parquet`", CATALOG_SCHEMA),
+        ("`landmarks.parquet`", LANDMARK_SCHEMA),
+        ("`split.parquet`", SPLIT_SCHEMA),
+        ("`out_of_fold.parquet`", OUT_OF_FOLD_SCHEMA),
+    ],
+)
+def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema: Schema) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\w()]+) \|", part_of_files(title), re.MULTILINE)
+    # `pl.String` and `pl.List(pl.String)` are called as polars prints them.
+    assert rows == [(name, re.sub(r"^.*\.", "", str(kind))) for name, kind in schema.items()]
+
+
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("Cards", Card.model_fields),
+        ("A file's record", FileRecord.model_fields),
+        ("`card.json` of a bundle", BundleCard.model_fields),
+        ("`backbone` of the card", BackboneCard.model_fields),
+        ("`config.json` of a backbone", BackboneConfig.model_fields),
+        ("`pretrained_cfg`", Preprocessing.model_fields),
+        ("`scores.json`", Scores.model_fields),
+        ("`counts`", QueryCounts.model_fields),
+        ("An estimate", Estimate.model_fields),
+        ("`by_size`", SizeScore.model_fields),
+        ("`by_landmark`", LandmarkScore.model_fields),
+    ],
+)
+def test_the_keys_of_each_card_and_record_are_told(title: str, names: Mapping[str, object]) -> None:
+    assert rows_of(part_of_files(title)) == list(names)
+
+
+def test_the_arrays_and_files_of_a_bundle_are_told(finished: Path) -> None:
+    bundle = finished / "work/models/default"
+    assert set(rows_of(part_of_files("`head.safetensors`"))) == set(load_file(bundle / bundles.HEAD))
+    readable = json.loads((bundle / bundles.CALIBRATION).read_text())
+    assert rows_of(part_of_files("`calibration.json`")) == list(readable)
+    names = {path.name for path in bundle.iterdir()}
+    assert set(rows_of(part_of_files("The files of a bundle"))) == names
+
+
+def test_every_file_of_a_finished_project_is_told(finished: Path) -> None:
+    told = set(re.findall(r"`([^`\s]+)`", FILES))
+    for path in (finished / "work").iterdir():
+        assert {path.name, f"{path.name}/"} & told, path.name
+
+
+def words_of(module: object, names: Iterable[str]) -> set[str]:
+    return {getattr(module, name) for name in names}
+
+
+def test_every_cause_has_its_words() -> None:
+    said = (DOCS / "import.md").read_text()
+    named = ("SYSTEM_FILE", "NO_FOLDER", "SAME_BYTES", "TWIN_GONE")
+    for cause in {*map(str, Cause), *words_of(import_photos, named)}:
+        assert f"| `{cause}` |" in said
+    answers = (DOCS / "recognize.md").read_text()
+    for cause in NONE_BECAUSE:
+        assert f"| `{cause}` |" in answers
