@@ -121,7 +121,9 @@ def curl_asks_what_is_served(words: list[str], place: Place) -> None:
 
 
 def pip_installs_a_known_extra(words: list[str], place: Place) -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     for extra in re.findall(r"\[([\w,]+)\]", " ".join(words)):
         assert set(extra.split(",")) <= set(extras)
 
@@ -217,7 +219,9 @@ def rows_of(text: str) -> list[str]:
 
 def part_of_files(title: str) -> str:
     """What docs/files.md says under a heading."""
-    found = re.search(rf"^###+ {re.escape(title)}\n(.*?)(?=^##|\Z)", FILES, re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf"^###+ {re.escape(title)}\n(.*?)(?=^##|\Z)", FILES, re.DOTALL | re.MULTILINE
+    )
     assert found, title
     return found.group(1)
 
@@ -259,7 +263,9 @@ def test_the_keys_of_each_card_and_record_are_told(title: str, names: Mapping[st
 
 def test_the_arrays_and_files_of_a_bundle_are_told(finished: Path) -> None:
     bundle = finished / "work/models/default"
-    assert set(rows_of(part_of_files("`head.safetensors`"))) == set(load_file(bundle / bundles.HEAD))
+    assert set(rows_of(part_of_files("`head.safetensors`"))) == set(
+        load_file(bundle / bundles.HEAD)
+    )
     readable = json.loads((bundle / bundles.CALIBRATION).read_text())
     assert rows_of(part_of_files("`calibration.json`")) == list(readable)
     names = {path.name for path in bundle.iterdir()}

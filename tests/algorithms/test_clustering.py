@@ -6,7 +6,7 @@ from cairn.base.errors import InputError
 
 
 def of_length_one(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def test_clear_groups_are_found_and_numbered_by_size() -> None:

@@ -48,7 +48,14 @@ def test_the_variants_differ_in_one_thing_each_and_end_in_what_is_shipped() -> N
 def test_the_command_prints_a_row_for_each_way(
     finished: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["bench", "parts", "--folder", str(finished / "photos"), "--backbone", str(tiny_backbone)]
+    arguments = [
+        "bench",
+        "parts",
+        "--folder",
+        str(finished / "photos"),
+        "--backbone",
+        str(tiny_backbone),
+    ]
     assert main([*arguments, "--seeds", "1,2", "--sides-px", "64"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("52 images, seeds 1, 2\n")

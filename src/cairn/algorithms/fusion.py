@@ -77,6 +77,7 @@ def fit_recognizer(
     *,
     seed: int,
     precision: float = 0.95,
+    whitening_power: float = 0.5,
 ) -> tuple[FittedRecognizer, OutOfFold]:
     """A recogniser fitted on all of train and val, and the out-of-fold answers behind its threshold.
 
@@ -84,6 +85,7 @@ def fit_recognizer(
     for a distractor; groups: [N], the same number for copies of one image.
     precision: share of right answers that the threshold is chosen for, among known, none and unseen;
         the threshold is never under a probability of one half.
+    whitening_power: as `fit_whitening` takes it.
     Raises InputError where there is nothing to tell apart.
     """
     _require_enough(vectors, truth, groups)
@@ -94,32 +96,41 @@ def fit_recognizer(
             f"{len(vectors)} images in {len(np.unique(groups))} groups of copies leave nothing to fit on "
             "when some are held back; two groups that show a landmark at least were expected; add photos"
         )
-    asked = _ask_all(vectors, truth, folds, rng)
+    asked = _ask_all(vectors, truth, folds, rng, whitening_power=whitening_power)
     everything = np.ones(len(asked.images), np.bool_)
     scores, probabilities = _cross_fitted(asked)
     fusion = _fit_fusion(asked, everything)
     calibration = _fit_calibration(asked, scores, everything)
     out_of_fold, threshold = _answered(asked, scores, probabilities, precision=precision)
-    whitening, head, gallery = _fit_base(vectors, truth[:, 0], rng)
+    whitening, head, gallery = _fit_base(vectors, truth[:, 0], rng, whitening_power=whitening_power)
     fitted = FittedRecognizer(whitening, head, gallery, fusion, calibration, threshold)
     return fitted, out_of_fold
 
 
 def _fit_base(
-    vectors: Floats, landmarks: Ints, rng: np.random.Generator
+    vectors: Floats, landmarks: Ints, rng: np.random.Generator, *, whitening_power: float
 ) -> tuple[Whitening, Head, Gallery]:
-    whitening = fit_whitening(vectors)
+    whitening = fit_whitening(vectors, power=whitening_power)
     white = whitening.apply(vectors)
     is_none = landmarks < 0
     gallery = Gallery(white[~is_none], landmarks[~is_none], white[is_none])
     return whitening, train_head(white, landmarks, rng=rng), gallery
 
 
-def _ask_all(vectors: Floats, truth: Ints, folds: list[Fold], rng: np.random.Generator) -> _Asked:
+def _ask_all(
+    vectors: Floats,
+    truth: Ints,
+    folds: list[Fold],
+    rng: np.random.Generator,
+    *,
+    whitening_power: float,
+) -> _Asked:
     """Every fold's questions put to what its other images teach."""
     found: list[Candidates] = []
     for fold in folds:
-        whitening, head, gallery = _fit_base(vectors[fold.fitting], truth[fold.fitting, 0], rng)
+        whitening, head, gallery = _fit_base(
+            vectors[fold.fitting], truth[fold.fitting, 0], rng, whitening_power=whitening_power
+        )
         found.append(find_candidates(whitening.apply(vectors[fold.queries]), gallery, head))
     images = np.concatenate([fold.queries for fold in folds])
     kinds = np.concatenate([fold.kinds for fold in folds])

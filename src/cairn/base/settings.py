@@ -136,6 +136,12 @@ class TrainSettings(Settings):
         lt=1,
         description="answers are given where at least this share of them is expected to be right",
     )
+    whitening_power: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="variances of the descriptors are divided by this power of them: 0 is none",
+    )
     seed: int = Field(0, ge=0, description="deals the folds")
 
 

@@ -150,6 +150,7 @@ def _shipped(vectors: FloatArray, training: TrainSettings) -> Way:
         recognizer, _ = fit_recognizer(
             vectors[deal.gallery], images.truth[deal.gallery], images.groups[deal.gallery],
             seed=training.seed, precision=training.precision,
+            whitening_power=training.whitening_power,
         )  # fmt: skip
         found = answer(recognizer, vectors[deal.queries], n_candidates=1, n_evidence=1)
         return found.landmarks[:, 0], found.scores[:, 0].astype(np.float32)

@@ -121,11 +121,12 @@ def _setting_flags(sections: Mapping[str, type[Settings]]) -> Iterable[tuple[str
                 str(choice) for choice in get_args(info.annotation) if isinstance(choice, str)
             ]
             shown = "|".join(choices) if choices else name.rsplit("_", 1)[-1].upper()
-            help_text = f"{info.description} [{_shown_default(info.default)}]"
+            help_text = f"{info.description} [{shown_default(info.default)}]"
             yield _flag(name), help_text, shown, info.annotation is bool
 
 
-def _shown_default(value: object) -> str:
+def shown_default(value: object) -> str:
+    """A default in the form that the command line takes it: 80/10/10, avg,gem, yes."""
     if isinstance(value, tuple):
         if all(isinstance(part, float) for part in value):
             return "/".join(f"{100 * part:g}" for part in value)

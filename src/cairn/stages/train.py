@@ -46,6 +46,7 @@ def train(descriptors: Descriptors, truth: pl.DataFrame, *, settings: TrainSetti
         np.unique(truth["group"].to_numpy(), return_inverse=True)[1].astype(np.int64),
         seed=settings.seed,
         precision=settings.precision,
+        whitening_power=settings.whitening_power,
     )
     return Fitted(recognizer, landmark_ids, _table(out_of_fold, truth))
 
