@@ -131,9 +131,9 @@ def shown_default(value: object) -> str:
         if all(isinstance(part, float) for part in value):
             return "/".join(f"{100 * part:g}" for part in value)
         return ",".join(str(part) for part in value)
-    return (
-        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _flag(name: str) -> str:
