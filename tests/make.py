@@ -54,7 +54,7 @@ def catalog(
     return Catalog.of(
         {
             "list": "made", "row": row, "image_id": f"i{row:04}", "source": f"{row}.jpg",
-            "landmark_ids": truth, "status": "kept", "path": f"images/{row}.jpg",
+            "own_landmark_ids": truth, "landmark_ids": truth, "status": "kept", "path": f"images/{row}.jpg",
             "size_bytes": 1, "digest": f"{row:064x}", "kept_digest": f"{row:064x}",
             "likeness": given[row],
         }

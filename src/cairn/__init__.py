@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from cairn.base.settings import (
+        DemoSettings,
         DescribeSettings,
         EvaluateSettings,
         ImportSettings,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         TrainSettings,
     )
     from cairn.pipeline.demo import demo
+    from cairn.pipeline.importing import Lists
     from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
     from cairn.recognizer import Recognizer
     from cairn.records.catalog import Catalog
@@ -38,10 +40,11 @@ ROOMS = {
         "BundleError", "CairnError", "DiskError", "InputError", "MissingExtra", "SettingsError",
     ),
     "cairn.base.settings": (
-        "DescribeSettings", "EvaluateSettings", "ImportSettings", "RecognizeSettings",
+        "DemoSettings", "DescribeSettings", "EvaluateSettings", "ImportSettings", "RecognizeSettings",
         "SplitSettings", "TrainSettings",
     ),
     "cairn.pipeline.demo": ("demo",),
+    "cairn.pipeline.importing": ("Lists",),
     "cairn.pipeline.steps": ("evaluate", "import_photos", "index", "run", "split", "train"),
     "cairn.recognizer": ("Recognizer",),
     "cairn.records.catalog": ("Catalog",),
@@ -56,12 +59,14 @@ __all__ = [
     "CairnError",
     "Candidate",
     "Catalog",
+    "DemoSettings",
     "DescribeSettings",
     "DiskError",
     "EvaluateSettings",
     "Evidence",
     "ImportSettings",
     "InputError",
+    "Lists",
     "MissingExtra",
     "Recognition",
     "RecognizeSettings",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from cairn.base.errors import BundleError
+from cairn.base.errors import BundleError, InputError
 from cairn.base.files import FileRecord, digest_file, require_folder, write_json
 from cairn.base.settings import DescribeSettings, TrainSettings
 from cairn.models.folders import Backbone, BackboneConfig
@@ -19,8 +19,6 @@ INDEX, DISTRACTORS, LANDMARKS = "index.faiss", "distractors.npy", "landmarks.par
 CALIBRATION, OUT_OF_FOLD, THUMBNAILS = "calibration.json", "out_of_fold.parquet", "thumbnails"
 # What answers depend on; thumbnails and out-of-fold answers are for people.
 NEEDED = (NETWORK, HEAD, GALLERY, INDEX, DISTRACTORS, LANDMARKS, CALIBRATION)
-# Larger files are checked by size when a bundle is opened: reading them whole would take seconds.
-DIGEST_UP_TO_BYTES = 64_000_000
 COPY_AGAIN = "copy the whole bundle again, or make it again with: cairn index WORK"
 
 
@@ -81,6 +79,11 @@ def open_bundle(folder: Path) -> Bundle:
 
     Raises InputError where there is no such folder, and BundleError where it is not a whole bundle.
     """
+    if not folder.exists() and (old := folder.with_name(f".{folder.name}.old")).is_dir():
+        raise InputError(
+            f"{folder} does not exist, but {old.name} beside it does: making a new bundle was broken off between "
+            f"two steps; a bundle was expected; run cairn index again, or rename {old.name} to {folder.name}"
+        )
     require_folder(folder, what="a bundle", then="name a folder that cairn index has made")
     card = _read_card(folder)
     missing = [name for name in NEEDED if not (folder / name).is_file()]
@@ -124,7 +127,7 @@ def _read_card(folder: Path) -> BundleCard:
 def _is_unaltered(path: Path, record: FileRecord | None) -> bool:
     if record is None or path.stat().st_size != record.size_bytes:
         return False
-    return record.size_bytes > DIGEST_UP_TO_BYTES or digest_file(path) == record.digest
+    return digest_file(path) == record.digest
 
 
 def record_files(folder: Path) -> dict[str, FileRecord]:

@@ -44,6 +44,7 @@ from cairn.records.recognitions import (
 
 Pixels = npt.NDArray[np.uint8]
 Image = str | Path | bytes | Pixels
+STEPS = ("decode", "describe", "search", "verify")
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,13 @@ class Recognizer:
 
     @property
     def landmark_ids(self) -> list[str]:
-        """The landmarks that the gallery holds, sorted."""
-        return sorted(self.gallery["landmark_ids"].explode().drop_nulls().unique())
+        """The landmarks that may be answered, sorted: the main ones of the gallery's images."""
+        return sorted(self.gallery["landmark_ids"].list.first().drop_nulls().unique())
 
     @property
     def threshold(self) -> float:
         """The probability from which a candidate becomes an answer."""
-        return self.bundle.card.threshold
+        return self.fitted.threshold
 
     def recognize(
         self, image: Image, *, name: str | None = None, settings: RecognizeSettings | None = None
@@ -91,16 +92,16 @@ class Recognizer:
         A file that cannot be read gives an answer with its `error`, and raises nothing.
         """
         called = name or (str(image) if isinstance(image, str | Path) else "image")
-        time_ms = dict.fromkeys(("decode", "describe", "search", "verify"), 0.0)
+        time_ms, chosen = _no_time(), settings or RecognizeSettings()
         try:
             with _timed(time_ms, "decode"):
-                pixels = self._pixels(image)
-        except PixelError as error:
+                pixels = self._pixels(image, Limits(chosen.max_pixels, chosen.max_bytes))
+            with _timed(time_ms, "describe"):
+                vector = self.embedder.describe_one(pixels)
+        except InputError as error:
             return Recognition(called, (), (), UNREADABLE, str(error), time_ms)
-        with _timed(time_ms, "describe"):
-            vector = self.embedder.describe_one(pixels)
         with _timed(time_ms, "search"):
-            found = self._answer(vector[None], settings or RecognizeSettings())
+            found = self._answer(vector[None], chosen)
         return self._recognition(called, found, 0, time_ms)
 
     def recognize_descriptors(
@@ -118,7 +119,7 @@ class Recognizer:
             )
         found = self._answer(descriptors.vectors, settings or RecognizeSettings())
         return [
-            self._recognition(image_id, found, row, {})
+            self._recognition(image_id, found, row, _no_time())
             for row, image_id in enumerate(descriptors.image_ids)
         ]
 
@@ -127,14 +128,14 @@ class Recognizer:
         path = self.bundle.folder / THUMBNAILS / f"{safe_name(image_id)}.jpg"
         return path.read_bytes() if path.is_file() else None
 
-    def _pixels(self, image: Image) -> Pixels:
+    def _pixels(self, image: Image, limits: Limits) -> Pixels:
         if isinstance(image, np.ndarray):
             return shrink(image, max_side_px=self.bundle.card.max_side_px)
         content = image if isinstance(image, bytes) else _read(Path(image))
         side_px = self.bundle.card.max_side_px
         # The gallery's images were made as small when they were imported.
         return shrink(
-            decode(content, limits=Limits(), enough_px=2 * side_px).pixels, max_side_px=side_px
+            decode(content, limits=limits, enough_px=2 * side_px).pixels, max_side_px=side_px
         )
 
     def _answer(self, vectors: npt.NDArray[np.float32], settings: RecognizeSettings) -> Answers:
@@ -204,6 +205,10 @@ def _read(path: Path) -> bytes:
             Cause.UNREADABLE,
             f"the file cannot be read: {error.strerror}; a photo was expected there; check the path",
         ) from error
+
+
+def _no_time() -> dict[str, float]:
+    return dict.fromkeys(STEPS, 0.0)
 
 
 @contextmanager

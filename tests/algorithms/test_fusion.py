@@ -6,7 +6,7 @@ import pytest
 from cairn.algorithms.answering import FittedRecognizer, add_images, answer, remove_images
 from cairn.algorithms.candidates import FEATURES, Gallery, find_candidates
 from cairn.algorithms.folds import KNOWN, NONE, UNSEEN, deal_folds
-from cairn.algorithms.fusion import fit_recognizer
+from cairn.algorithms.fusion import _ask_all, fit_recognizer
 from cairn.algorithms.heads import train_head
 from cairn.algorithms.voting import VOTES, Ballot
 from cairn.base.errors import InputError
@@ -64,6 +64,25 @@ def test_too_many_questions_are_thinned() -> None:
         truth, np.arange(100), n_folds=2, rng=np.random.default_rng(0), most_per_kind=5
     )
     assert all(np.bincount(fold.kinds).max() == 5 for fold in folds)
+
+
+def asked_weights(most_per_kind: int) -> tuple[np.ndarray, np.ndarray]:
+    """How much the questions of 60 known images and 30 distractors count, and their kinds."""
+    (vectors, truth), rng = images(12, 5, 30), np.random.default_rng(0)
+    folds = deal_folds(truth, np.arange(90), n_folds=3, rng=rng, most_per_kind=most_per_kind)
+    asked = _ask_all(vectors, truth, folds, rng, whitening_power=0.5)
+    return asked.weights, asked.kinds
+
+
+def test_each_kind_counts_the_same_however_few_of_its_questions_are_drawn() -> None:
+    for most_per_kind in (2, 5, 4_000):
+        weights, kinds = asked_weights(most_per_kind)
+        np.testing.assert_allclose(np.bincount(kinds, weights), [60, 30, 60 * 0.05])
+
+
+def test_where_nothing_is_thinned_each_distractor_counts_as_one() -> None:
+    weights, kinds = asked_weights(4_000)
+    assert weights[kinds == NONE].tolist() == [1] * 30
 
 
 def test_candidates_are_those_of_head_and_neighbours_with_the_votes_of_their_sources() -> None:

@@ -58,7 +58,7 @@ def test_import_split_train_index_evaluate_say_what_they_did_and_what_is_next(
             ["import", work, "--folder", str(photos)],
             "53 files: 52 kept, 1 failed: not an image; 4 landmarks",
         ),
-        (["split", work, "--ratio", "50/0/50"], "52 images: 26 test, 26 train"),
+        (["split", work, "--ratio", "50/0/50"], "52 images: 26 train, 26 test"),
         (["train", work, *backbone], "fitted on 20 images of 4 landmarks and 6 distractors"),
         (["index", work], "(20 images of 4 landmarks, "),
         (["evaluate", work, "--n-bootstrap", "9"], "GAP with distractors"),
@@ -83,6 +83,8 @@ def test_a_flat_folder_gets_a_proposal(
     assert "40 photos: " in capsys.readouterr().out
     assert len(list((tmp_path / "work/proposal").glob("*/*.jpg"))) == 40
     assert len(list(flat.iterdir())) == 40
+    assert main([*arguments, "--group", "--backbone", str(tiny_backbone), "--sides-px", "64"]) == 1
+    assert "exists already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -192,3 +194,28 @@ def test_a_full_disk_is_told_and_running_again_goes_on(
     room[0] = 10**6
     assert main(arguments) == 0
     assert "52 kept" in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_ends_answers_but_not_work(
+    finished: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    run = [
+        "run", str(tmp_path / "w"), "--folder", str(finished / "photos"), "--backbone", str(tiny_backbone),
+        "--sides-px", "64", "--n-bootstrap", "9",
+    ]  # fmt: skip
+    ask = [
+        "recognize",
+        str(finished / "work/models/default"),
+        *[str(finished / "photos")] * 3,
+        "--json",
+    ]
+    for arguments, code in ((run, 0), (ask, 141)):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cairn.cli.main", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=60) == code
+    assert (tmp_path / "w/reports/default/report.html").is_file()

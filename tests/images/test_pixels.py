@@ -1,7 +1,10 @@
 import base64
 import io
+import pickle
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -172,3 +175,24 @@ def test_shrinking_keeps_what_fits_and_the_shape_of_the_rest() -> None:
 def test_a_jpeg_comes_back_nearly_as_it_was() -> None:
     seen = decode(encode_jpeg(pixels(1), quality=95), limits=LIMITS).pixels
     assert np.abs(seen.astype(int) - pixels(1)).mean() < 2
+
+
+def test_decoding_in_threads_leaves_the_programs_warnings_alone() -> None:
+    decode(jpeg(1), limits=LIMITS)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda seed: decode(jpeg(seed), limits=LIMITS), range(40)))
+    assert warnings.filters == before
+
+
+def test_a_limit_above_the_librarys_own_is_ours() -> None:
+    large = encoded(np.zeros((13_500, 13_500), dtype=np.uint8), "PNG")
+    assert refused(large, Limits(max_pixels=180_000_000)) == Cause.TOO_MANY_PIXELS
+    assert decode(large, limits=Limits(max_pixels=190_000_000)).full_size_px == (13_500, 13_500)
+
+
+def test_the_error_of_a_photo_survives_the_way_between_processes() -> None:
+    with pytest.raises(PixelError) as caught:
+        decode(b"", limits=LIMITS)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.cause, str(again)) == (caught.value.cause, str(caught.value))

@@ -12,7 +12,7 @@ from cairn.base.settings import DescribeSettings, EvaluateSettings, SplitSetting
 from cairn.base.watching import Advance
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import Run
-from cairn.pipeline.steps import evaluate, index, run, split, train
+from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.recognizer import Recognizer
 from tests.make import jpeg, landmark_folder
@@ -284,3 +284,96 @@ def test_an_unknown_model_name_says_what_to_run(
         index(work, name="nothing")
     with pytest.raises(InputError, match="cannot name a folder"):
         train(work, name="../up", settings=TrainSettings())
+
+
+def test_a_bundle_of_another_split_is_not_scored(
+    project: tuple[Path, Path, Run], tmp_path: Path
+) -> None:
+    _, work = copied(project, tmp_path)
+    split(work, settings=SplitSettings(ratio=(0.5, 0.0, 0.5), seed=9), fresh=True)
+    with pytest.raises(
+        InputError, match="test images may be among those it knows; run: cairn index"
+    ):
+        evaluate(work)
+    index(work)
+    assert evaluate(work, settings=EvaluateSettings(n_bootstrap=0)).headline()[0][2] == "none"
+
+
+def test_a_bundle_of_an_earlier_training_is_not_scored(
+    project: tuple[Path, Path, Run], backbone: Path, tmp_path: Path
+) -> None:
+    _, work = copied(project, tmp_path)
+    describing = DescribeSettings(backbone=str(backbone), sides_px=(64, 96), batch_size=8)
+    train(work, describing=describing, settings=TrainSettings(precision=0.6, whitening_power=0.1))
+    with pytest.raises(InputError, match="an earlier training"):
+        evaluate(work)
+
+
+def test_a_bundle_names_no_folder_of_the_machine_that_made_it(
+    project: tuple[Path, Path, Run],
+) -> None:
+    card = (project[2].indexed.bundle / "card.json").read_text()
+    assert "/" not in card.replace("/recognize", "")
+
+
+def test_scoring_needs_no_backbone_folder_and_training_finds_it_from_anywhere(
+    project: tuple[Path, Path, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = project[0]
+    monkeypatch.chdir(tmp_path)
+    net_folder(tmp_path / "bb")
+    whole_way(Path("work"), photos, Path("bb"))
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else")
+    index(tmp_path / "work")
+    shutil.rmtree(tmp_path / "bb")
+    assert evaluate(tmp_path / "work").scores.gap.value is not None
+
+
+def test_a_split_that_keeps_old_places_keeps_the_words_about_them(
+    project: tuple[Path, Path, Run], tmp_path: Path
+) -> None:
+    _, work = copied(project, tmp_path)
+    split(work, settings=SplitSettings(seed=7))
+    card = WorkFolder(work).card("split")
+    assert card is not None
+    assert (card.settings["seed"], card.settings["ratio"]) == (0, [0.5, 0.0, 0.5])
+
+
+def test_new_photos_that_nobody_dealt_are_told(
+    project: tuple[Path, Path, Run], backbone: Path, tmp_path: Path
+) -> None:
+    photos, work = copied(project, tmp_path)
+    (photos / "landmark_0" / "new.jpg").write_bytes(jpeg(4_321))
+    import_photos(work, lists=Lists(photos))
+    watch = Memory()
+    describing = DescribeSettings(backbone=str(backbone), sides_px=(64, 96), batch_size=8)
+    train(work, describing=describing, watch=watch)
+    assert watch.notes[0].startswith("1 labelled images are in no part yet")
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> None:
+    photos = landmark_folder(tmp_path / "photos", n_landmarks=2, n_none=0)
+    gone = photos / "landmark_0" / "away.jpg"
+    gone.symlink_to(tmp_path / "disk_that_is_not_there.jpg")
+    first = import_photos(tmp_path / "work", lists=Lists(photos)).catalog
+    assert first.counts() == {"kept": 20, "failed: cannot be opened": 1}
+    (tmp_path / "disk_that_is_not_there.jpg").write_bytes(jpeg(5_000))
+    assert import_photos(tmp_path / "work", lists=Lists(photos)).catalog.counts() == {"kept": 21}
+
+
+def test_half_files_of_a_crash_are_swept_wherever_they_lie(
+    project: tuple[Path, Path, Run], tmp_path: Path
+) -> None:
+    _, work = copied(project, tmp_path)
+    for place in (
+        "cards",
+        "descriptors/x",
+        "reports/default",
+        "images/landmark_0",
+        "models/default",
+    ):
+        (work / place).mkdir(parents=True, exist_ok=True)
+        (work / place / ".a.x1.part").write_bytes(b"half")
+    import_photos(work, lists=Lists(tmp_path / "photos"))
+    assert not list(work.rglob("*.part"))

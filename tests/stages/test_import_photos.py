@@ -1,8 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from cairn.base.errors import DiskError, InputError
+from cairn.base.files import digest_bytes
 from cairn.base.settings import ImportSettings
 from cairn.engines.local import LocalEngine
 from cairn.images.pixels import Limits, decode
@@ -14,6 +16,7 @@ from cairn.stages.import_photos import (
     SAME_BYTES,
     SYSTEM_FILE,
     Origin,
+    ids_of_other_lists,
     import_files,
     in_two_folders,
     join_rows,
@@ -27,7 +30,8 @@ def imported(
     folder: Path, work: Path, *, settings: ImportSettings | None = None, notes: Notes | None = None,
     before: Catalog | None = None,
 ) -> Catalog:  # fmt: skip
-    origin = Origin(folder.as_posix(), folder, FolderStore(work))
+    taken = ids_of_other_lists(before, folder.as_posix())
+    origin = Origin(folder.as_posix(), folder, FolderStore(work), taken)
     rows = import_files(
         list_files(folder),
         origin=origin,
@@ -139,3 +143,50 @@ def test_landmarks_keep_their_names_when_a_later_import_gives_none(tmp_path: Pat
     first = landmarks_of(made, given, None)
     assert landmarks_of(made, None, first).table["name"].to_list() == ["The Old Tower"]
     assert landmarks_of(made, None, None).table["name"].to_list() == ["old tower"]
+
+
+def test_images_of_two_lists_with_the_same_names_keep_their_own_bytes(tmp_path: Path) -> None:
+    first = photo_folder(tmp_path / "a", {"tower": 2})
+    second = photo_folder(tmp_path / "b", {"tower": 2}, first_seed=50)
+    both = imported(second, tmp_path / "w", before=imported(first, tmp_path / "w"))
+    assert both.images["path"].n_unique() == 4
+    for row in both.images.iter_rows(named=True):
+        assert digest_bytes((tmp_path / "w" / row["path"]).read_bytes()) == row["kept_digest"]
+
+
+def test_a_misfiled_copy_that_is_taken_away_leaves_no_trace_in_the_truth(tmp_path: Path) -> None:
+    right = photo_folder(tmp_path / "a", {"tower": 1})
+    wrong = photo_folder(tmp_path / "b", {"arch": 1}, first_seed=9)
+    (wrong / "arch" / "copy.jpg").write_bytes((right / "tower" / "000.jpg").read_bytes())
+    both = imported(wrong, tmp_path / "w", before=imported(right, tmp_path / "w"))
+    assert ["tower", "arch"] in both.images["landmark_ids"].to_list()
+    (wrong / "arch" / "copy.jpg").unlink()
+    mended = imported(wrong, tmp_path / "w", before=both)
+    assert mended.images["landmark_ids"].to_list() == [["tower"], ["arch"]]
+
+
+def test_a_twin_takes_the_place_of_the_image_that_went(tmp_path: Path) -> None:
+    first = photo_folder(tmp_path / "a", {"tower": 2})
+    second = photo_folder(tmp_path / "b", {"tower": 1})
+    both = imported(second, tmp_path / "w", before=imported(first, tmp_path / "w"))
+    assert both.counts() == {"kept": 2, f"duplicate: {SAME_BYTES}": 1}
+    (first / "tower" / "000.jpg").unlink()
+    left = imported(first, tmp_path / "w", before=both)
+    assert left.counts() == {"kept": 2}
+    assert all((tmp_path / "w" / path).is_file() for path in left.images["path"])
+
+
+def test_what_cannot_be_read_as_a_file_is_a_row_with_that_cause(tmp_path: Path) -> None:
+    folder = photo_folder(tmp_path / "in", {"tower": 1})
+    os.mkfifo(folder / "tower" / "pipe.jpg")
+    photo_folder(tmp_path / "other", {"arch": 1})
+    (folder / "linked").symlink_to(tmp_path / "other" / "arch")
+    (folder / "tower" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert imported(folder, tmp_path / "w").counts() == {"kept": 1, "failed: cannot be opened": 3}
+
+
+def test_a_name_that_is_not_utf8_is_imported_like_any_other(tmp_path: Path) -> None:
+    folder = photo_folder(tmp_path / "in", {"tower": 1})
+    (folder / "tower" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(jpeg(77))
+    made = imported(folder, tmp_path / "w")
+    assert made.images["source"].to_list() == ["tower/000.jpg", "tower/caf\\xe9.jpg"]

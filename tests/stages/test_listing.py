@@ -78,3 +78,19 @@ def test_notes_are_found_by_path_name_or_stem_and_add_up(tmp_path: Path) -> None
     assert notes.of("b/2.jpg") == Note(licence="CC0-1.0", author="Ann")
     assert notes.of("c/3.png").also_shows == ("z", "w")
     assert notes.of("c/4.png") == notes.of("c/5.png") == Note()
+
+
+def test_a_note_with_a_landmark_is_on_that_landmarks_photo_only(tmp_path: Path) -> None:
+    path = tmp_path / "n.csv"
+    path.write_text("photo,landmark_id,also_shows\n000.jpg,eiffel,arc\n000,louvre,pont\n")
+    notes = read_notes(path)
+    assert notes.of("eiffel/000.jpg").also_shows == ("arc",)
+    assert notes.of("louvre/000.jpg").also_shows == ("pont",)
+    assert notes.of("arc/000.jpg") == Note()
+
+
+def test_a_bare_name_that_several_photos_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "n.csv"
+    path.write_text("photo,also_shows\n000.jpg,arc\n")
+    with pytest.raises(InputError, match=r"name 000\.jpg, which 2 photos are called"):
+        read_notes(path).require_clear(["eiffel/000.jpg", "louvre/000.jpg"])

@@ -35,7 +35,8 @@ def test_small_landmarks_get_what_is_promised() -> None:
 
 @pytest.mark.parametrize("ratio", ["80/10/10", "50/0/50", "70/30/0", "34/33/33", "100/0/0"])
 def test_the_overall_ratio_holds_and_a_part_without_share_gets_nothing(ratio: str) -> None:
-    made = of_landmarks({f"l{i}": 7 + i % 9 for i in range(60)} | {"": 150})
+    small = {f"one{i}": 1 for i in range(20)} | {f"two{i}": 2 for i in range(20)}
+    made = of_landmarks({f"l{i}": 7 + i % 9 for i in range(60)} | small | {"": 150})
     dealt = split(made, settings=SplitSettings(ratio=ratio))
     shares = [float(x) / 100 for x in ratio.split("/")]
     for part, share in zip(("train", "val", "test"), shares, strict=True):

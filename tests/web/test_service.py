@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 from cairn.base.settings import ServeSettings
+from cairn.cli.main import main
 from cairn.recognizer import Recognizer
 from cairn.web.service import make_service
 
@@ -71,6 +72,22 @@ def test_an_upload_that_hides_its_length_is_refused(service: httpx.Client) -> No
     assert service.post("/v1/recognize", content=iter([b"x"])).status_code == 411
 
 
+def test_a_length_that_lies_about_a_chunked_body_is_refused(service: httpx.Client) -> None:
+    host, port = service.base_url.host, service.base_url.port
+    with socket.create_connection((host, port), timeout=10) as raw:
+        raw.sendall(
+            b"POST /v1/recognize HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        assert raw.recv(100).split()[1] in (b"400", b"411")
+
+
+def test_a_request_without_a_photo_says_what_to_send(service: httpx.Client) -> None:
+    answered = service.post("/v1/recognize", data={"other": "x"})
+    assert answered.status_code == 422
+    assert "a form field called image was expected" in answered.json()["error"]
+
+
 def test_health_tells_what_is_served(service: httpx.Client) -> None:
     assert service.get("/healthz").json()["landmarks"] == 4
 
@@ -90,6 +107,13 @@ def test_many_at_once_get_their_own_answers(service: httpx.Client, finished: Pat
     for thread in threads:
         thread.join(timeout=30)
     assert found == {number: f"landmark_{number % 4}" for number in range(12)}
+
+
+def test_a_port_that_is_taken_is_told(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["serve", str(finished / "work/models/default"), "--port", port]) == 1
+    assert "choose another with --port" in capsys.readouterr().err
 
 
 def test_the_command_says_where_it_serves_and_stops_on_ctrl_c(finished: Path) -> None:

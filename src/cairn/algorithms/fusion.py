@@ -15,7 +15,7 @@ from cairn.algorithms.calibration import (
     threshold_for_precision,
 )
 from cairn.algorithms.candidates import Candidates, Gallery, find_candidates
-from cairn.algorithms.folds import KINDS, NONE, Fold, deal_folds
+from cairn.algorithms.folds import KINDS, Fold, deal_folds
 from cairn.algorithms.heads import Head, train_head
 from cairn.algorithms.whitening import Whitening, fit_whitening
 from cairn.base.checks import require_vectors
@@ -143,16 +143,20 @@ def _ask_all(
         images=images,
         kinds=kinds,
         folds=np.concatenate([np.full(len(fold.queries), f) for f, fold in enumerate(folds)]),
-        weights=_query_weights(kinds, n_known=int((truth[:, 0] >= 0).sum())),
+        weights=_query_weights(
+            kinds, n_known=int((truth[:, 0] >= 0).sum()), n_none=int((truth[:, 0] < 0).sum())
+        ),
         candidates=Candidates(landmarks, features),
         is_right=is_right,
     )
 
 
-def _query_weights(kinds: Ints, *, n_known: int) -> Doubles:
-    """How much each question counts: the known as all `n_known` images, a distractor as one."""
+def _query_weights(kinds: Ints, *, n_known: int, n_none: int) -> Doubles:
+    """How much each question counts: the known as all `n_known` images, distractors as all `n_none`.
+
+    The folds thin large kinds, so what was asked says nothing about how many there are.
+    """
     n_asked = np.maximum(np.bincount(kinds, minlength=len(KINDS)), 1)
-    n_none = int((kinds == NONE).sum())
     n_unseen = n_known * max(_UNSEEN_SHARE, _REFUSED_SHARE - n_none / n_known)
     totals = np.asarray([n_known, n_none, n_unseen], np.float64)
     weights: Doubles = (totals / n_asked)[kinds]

@@ -30,15 +30,26 @@ class SettingsError(InputError):
         lead = "a setting is wrong" if count == 1 else f"{count} settings are wrong"
         super().__init__("\n  ".join([f"{lead}:", *self.problems]))
 
+    def __reduce__(self) -> tuple[type["SettingsError"], tuple[tuple[str, ...]]]:
+        return SettingsError, (self.problems,)
+
 
 class MissingExtra(CairnError):
     """An optional part of Cairn is needed and not installed."""
 
     def __init__(self, what: str, *, extra: str, otherwise: str) -> None:
+        self._told = (what, extra, otherwise)
         super().__init__(
             f"{what} needs the extra '{extra}', which is not installed; "
             f"install it with: pip install 'cairn[{extra}]'; {otherwise}"
         )
+
+    def __reduce__(self) -> tuple[object, tuple[str, str, str]]:
+        return _missing_extra, self._told
+
+
+def _missing_extra(what: str, extra: str, otherwise: str) -> MissingExtra:
+    return MissingExtra(what, extra=extra, otherwise=otherwise)
 
 
 class DiskError(CairnError):

@@ -7,6 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, m
 
 DEFAULT_BACKBONE = "vit_small_patch14_dinov2.lvd142m"
 EMBEDDED_BACKBONE = "embedded"
+# The embedded backbone was trained on small scenes, and sees no more in larger ones.
+EMBEDDED_SIDES_PX = (192, 256)
 
 
 def _words(value: object) -> object:
@@ -173,6 +175,9 @@ class ServeSettings(Settings):
         description="address to listen on; the default is this machine only",
     )
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    max_pixels: int = Field(
+        50_000_000, ge=10_000, description="a photo with more pixels is refused before decoding"
+    )
     max_upload_bytes: int = Field(20_000_000, ge=1_000, description="a larger upload is refused")
 
 
@@ -181,6 +186,10 @@ class RecognizeSettings(Settings):
 
     n_candidates: int = Field(5, ge=1, le=1000, description="candidates listed for each image")
     n_evidence: int = Field(3, ge=0, le=20, description="gallery images listed for each candidate")
+    max_pixels: int = Field(
+        200_000_000, ge=10_000, description="a photo with more pixels is refused before decoding"
+    )
+    max_bytes: int = Field(200_000_000, ge=1_000, description="a file with more bytes is refused")
 
 
 class PartsSettings(Settings):

@@ -1,12 +1,15 @@
 """The commands that ask a finished bundle: recognize, serve."""
 
+import contextlib
 import json
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.settings import RecognizeSettings, ServeSettings
+from cairn.cli.display import answer as tell
 from cairn.cli.display import say, table, warn
 from cairn.cli.flags import Option, Shape, Word, parse
 from cairn.recognizer import Recognizer
@@ -31,12 +34,12 @@ def recognize_command(arguments: Sequence[str]) -> int:
     settings = given.settings("recognize", RecognizeSettings)
     answers: list[Recognition] = []
     for path in paths:
-        answer = recognizer.recognize(Path(path), name=path, settings=settings)
-        answers.append(answer)
+        found = recognizer.recognize(Path(path), name=path, settings=settings)
+        answers.append(found)
         if JSON.flag in given.switches:
-            say(json.dumps(answer.to_json(), ensure_ascii=False))
-        elif answer.error:
-            warn(f"{path}: {answer.error}")
+            tell(json.dumps(found.to_json(), ensure_ascii=False))
+        elif found.error:
+            warn(f"{path}: {found.error}")
     if JSON.flag not in given.switches:
         _say_table(answers)
     return 1 if all(answer.error for answer in answers) else 0
@@ -61,7 +64,7 @@ def _say_table(answers: Sequence[Recognition]) -> None:
         (
             answer.image,
             _answer_words(answer),
-            f"{answer.landmarks[0].probability:.2f}" if answer.landmarks else "",
+            f"{answer.landmarks[0].probability:.2f}" if answer.answers else "",
             _runner_up(answer),
         )
         for answer in answers
@@ -96,12 +99,22 @@ def serve_command(arguments: Sequence[str]) -> int:
     settings = given.settings("serve", ServeSettings)
     recognizer = Recognizer.load(Path(given.words["BUNDLE"]))
     service = make_service(recognizer, settings=settings)
-    server = uvicorn.Server(
-        uvicorn.Config(service, host=settings.host, port=settings.port, log_level="warning")
-    )
-    socket = server.config.bind_socket()
-    host, port = socket.getsockname()[:2]
+    server = uvicorn.Server(uvicorn.Config(service, log_level="warning"))
+    listening = _listening(settings)
+    host, port = listening.getsockname()[:2]
     say(f"serving {counted(len(recognizer.landmark_ids), 'landmark')} on http://{host}:{port}")
     say(f"try: curl -F image=@photo.jpg http://{host}:{port}/v1/recognize")
-    server.run(sockets=[socket])
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
     return 0
+
+
+def _listening(settings: ServeSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror or error}; a free port of "
+            "this machine was expected; choose another with --port, or 0 for any"
+        ) from error

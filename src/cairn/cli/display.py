@@ -1,9 +1,11 @@
 """Words out: progress and warnings to stderr, results to stdout, tables that fit a terminal."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cairn.base.watching import Advance
@@ -24,7 +26,8 @@ class TerminalWatch:
         if not self._is_terminal:
             started = time.monotonic()
             yield lambda steps: None
-            print(f"{name}: {total:,} in {time.monotonic() - started:.1f} s", file=sys.stderr)
+            steps = f"{total:,} in " if total > 1 else ""
+            print(f"{name}: {steps}{time.monotonic() - started:.1f} s", file=sys.stderr)
             return
         with _bars() as bars:
             task = bars.add_task(name, total=max(total, 1), completed=0 if total else 1)
@@ -52,7 +55,15 @@ def _bars() -> "Progress":
 
 
 def say(text: str) -> None:
-    """A line of result on stdout."""
+    """A line of result on stdout; where nobody reads it any more, the work goes on without saying."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open to the end
+
+
+def answer(text: str) -> None:
+    """A line that is what the command is for; raises BrokenPipeError where nobody reads it any more."""
     print(text, flush=True)
 
 

@@ -234,5 +234,6 @@ def _sentence(detail: ErrorDetails, typed: Mapping[str, object]) -> str:
     name = str(detail["loc"][0])
     shown = _flag(name) if name in typed else name
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    expected = expected.removesuffix(" was expected").removesuffix(" were expected")
+    for twice in (" was expected", " were expected"):
+        expected = expected.replace(twice, "")
     return f"{shown} is {detail['input']!r}; expected: {expected}"

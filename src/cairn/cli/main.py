@@ -1,16 +1,18 @@
 """The door of the command line: finds the command, tells errors in words, gives the exit code.
 
-Exit codes: 0 done, 1 our error, 2 wrong usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 our error, 2 wrong usage, 130 stopped by Ctrl-C, 141 nobody reads the answers.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cairn.version import __version__
 
-DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
+DONE, FAILED, WRONG_USAGE, STOPPED, NO_READER = 0, 1, 2, 130, 141
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         return STOPPED
     except BrokenPipeError:
         # The reader of our output has gone (`cairn ... | head`): nothing is left to say.
-        sys.stderr.close()
-        return DONE
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open to the end
+        return NO_READER
     except CairnError as error:
         if "--debug" in arguments:
             raise

@@ -67,7 +67,9 @@ def demo_command(arguments: Sequence[str]) -> int:
         watch=TerminalWatch(),
     )
     say(f"try it: cairn recognize {done.indexed.bundle} {done.example}")
-    say("next, on your own photos: make run DATA=folder_of_landmark_folders BACKBONE=embedded")
+    say(
+        "next, on your own photos: cairn run work --folder FOLDER_OF_LANDMARK_FOLDERS --backbone embedded"
+    )
     return 0
 
 
@@ -265,7 +267,7 @@ def parted(done: Parted) -> str:
     return (
         f"{counted(sum(counts.values()), 'image')}: {said}\n"
         f"leakage: {leak.n_copies:,} images in {counted(leak.n_groups, 'group')} of copies, "
-        f"{leak.n_copies_across} pairs across train and the rest, {leak.n_alike_across} nearly alike"
+        f"{leak.n_copies_across} pairs across parts, {leak.n_alike_across} nearly alike"
     )
 
 

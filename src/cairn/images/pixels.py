@@ -30,6 +30,7 @@ class Cause(StrEnum):
     """Why a file is no image that can be kept."""
 
     UNREADABLE = "unreadable"
+    NO_ACCESS = "cannot be opened"
     TRUNCATED = "truncated"
     EMPTY = "empty file"
     TOO_MANY_BYTES = "too many bytes"
@@ -43,6 +44,9 @@ class PixelError(InputError):
     def __init__(self, cause: Cause, message: str) -> None:
         self.cause = cause
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[type["PixelError"], tuple[Cause, str]]:
+        return PixelError, (self.cause, str(self))
 
 
 @dataclass(frozen=True)
@@ -117,34 +121,27 @@ def _opened(content: bytes, limits: Limits) -> Iterator[Image.Image]:
             f"the file has {len(content):,} bytes; at most {limits.max_bytes:,} were expected; "
             "make it smaller or raise --max-bytes",
         )
-    with warnings.catch_warnings():
-        # Pillow warns of large images and odd metadata; our own limit decides, and odd metadata is no fault.
-        warnings.simplefilter("ignore")
-        with _pixel_errors(), Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > limits.max_pixels:
-                raise PixelError(
-                    Cause.TOO_MANY_PIXELS,
-                    f"the image has {width:,} × {height:,} pixels; at most {limits.max_pixels:,} in all "
-                    "were expected; make it smaller or raise --max-pixels",
-                )
-            yield image
+    with _pixel_errors(), Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > limits.max_pixels:
+            raise PixelError(
+                Cause.TOO_MANY_PIXELS,
+                f"the image has {width:,} × {height:,} pixels; at most {limits.max_pixels:,} in all "
+                "were expected; make it smaller or raise --max-pixels",
+            )
+        yield image
 
 
 @contextmanager
 def _pixel_errors() -> Iterator[None]:
     try:
         yield
-    except PixelError:
+    except (PixelError, MemoryError):
         raise
     except UnidentifiedImageError:
         raise PixelError(
             Cause.NOT_AN_IMAGE,
             f"the file is no image; one of {', '.join(FORMATS)} was expected; remove or convert it",
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise PixelError(
-            Cause.TOO_MANY_PIXELS, f"the image is too large: {error}; make it smaller"
         ) from None
     # Decoders raise whatever they meet in broken bytes; this is the door between them and us.
     except Exception as error:  # noqa: BLE001
@@ -167,6 +164,10 @@ def _register_phone_formats() -> None:
             pi_heif.register_heif_opener()
             # A cut-off photo is never to pass as a whole one.
             ImageFile.LOAD_TRUNCATED_IMAGES = False
+            # Our own limit decides, before anything is decoded.
+            Image.MAX_IMAGE_PIXELS = None
+            # Odd metadata is no fault of the photo.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
             logging.getLogger("PIL").setLevel(logging.WARNING)
             _registered.append("HEIF")
 

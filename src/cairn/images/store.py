@@ -35,14 +35,14 @@ class FolderStore:
     def read(self, path: str) -> bytes:
         """The bytes at `path`.
 
-        Raises InputError where the file has gone.
+        Raises InputError where the file has gone or cannot be read.
         """
         try:
             return (self.root / path).read_bytes()
-        except FileNotFoundError as error:
+        except OSError as error:
             raise InputError(
-                f"{self.root / path} is gone; the catalog says that the image lies there; "
-                "bring it back, or import the photos again"
+                f"{self.root / path} cannot be read: {error.strerror}; the catalog says that the image lies "
+                "there; bring it back, or import its folder again"
             ) from error
 
     def write(self, path: str, content: bytes) -> None:

@@ -27,6 +27,8 @@ from cairn.models.shapes import (
     step_px,
 )
 
+# Another number for each change in the code that gives the same image another descriptor.
+WAY = 1
 # What neither changes the descriptors nor, by the backbone's digest, needs to be named again.
 OUTSIDE_SOURCE = {"batch_size", "runtime", "backbone", "weights"}
 # More images at once make fuller batches of each shape, and need more memory (1 MB an image).
@@ -51,7 +53,7 @@ class Embedder:
     def source(self) -> str:
         """What the descriptors depend on, as a digest: the backbone and the settings that matter."""
         settings = {k: v for k, v in self.settings.as_json().items() if k not in OUTSIDE_SOURCE}
-        return digest_json({"backbone": self.backbone.digest, "settings": settings})
+        return digest_json({"way": WAY, "backbone": self.backbone.digest, "settings": settings})
 
     def describe(self, images: Iterable[Pixels8]) -> Iterator[Vectors]:
         """Descriptors [n, D] of the next n images, block after block, in the order of `images`.

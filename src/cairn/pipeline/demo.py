@@ -25,8 +25,6 @@ from cairn.version import __version__
 
 # Half of the photos are asked about: a tenth would be too few to say much.
 DEMO_RATIO = (0.5, 0.0, 0.5)
-# The embedded backbone was trained on small scenes, and sees no more in larger ones.
-DEMO_SIDES_PX = (192, 256)
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def demo(
         lists=Lists(sample, sample / "landmarks.csv", sample / "notes.csv"),
         importing=ImportSettings(),
         splitting=SplitSettings(ratio=DEMO_RATIO),
-        describing=DescribeSettings(backbone=EMBEDDED_BACKBONE, sides_px=DEMO_SIDES_PX),
+        describing=DescribeSettings(backbone=EMBEDDED_BACKBONE),
         training=TrainSettings(),
         evaluating=evaluating or EvaluateSettings(),
         told=told,

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from cairn.base.files import digest_file, digest_json, write_bytes, write_json
-from cairn.base.settings import DescribeSettings
+from cairn.base.settings import EMBEDDED_BACKBONE, EMBEDDED_SIDES_PX, DescribeSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
 from cairn.models.backbones import open_backbone
@@ -32,8 +32,21 @@ DIGEST_BYTES = 32
 
 def embedder_of(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -> Embedder:
     """What describes images as `settings` say; exported networks are kept in the work folder."""
+    settings = _resolved(settings)
     backbone = open_backbone(settings, cache=work.root / "backbones", watch=watch)
     return open_embedder(backbone, settings)
+
+
+def _resolved(settings: DescribeSettings) -> DescribeSettings:
+    """The settings that mean the same in another working directory; sizes that suit the embedded backbone."""
+    changes: dict[str, object] = {
+        name: str(Path(value).expanduser().resolve())
+        for name, value in (("backbone", settings.backbone), ("weights", settings.weights))
+        if Path(value).expanduser().is_dir()
+    }
+    if settings.backbone == EMBEDDED_BACKBONE and "sides_px" not in settings.model_fields_set:
+        changes["sides_px"] = EMBEDDED_SIDES_PX
+    return settings.model_copy(update=changes)
 
 
 def describe_catalog(
@@ -110,7 +123,9 @@ def _known(folder: Path, *, width: int) -> dict[str, npt.NDArray[np.float32]]:
         try:
             part = load_file(path)
             digests, vectors = part["digests"], part["vectors"]
-        except (SafetensorError, KeyError, OSError):
+        except OSError:
+            continue
+        except (SafetensorError, KeyError):
             path.unlink(missing_ok=True)
             continue
         if vectors.shape == (len(digests), width) and np.isfinite(vectors).all():

@@ -15,7 +15,7 @@ from cairn.base.errors import BundleError, InputError
 from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
 from cairn.base.settings import DescribeSettings, ImportSettings, TrainSettings
 from cairn.base.watching import Advance, Watch
-from cairn.bundles import BackboneCard, BundleCard, open_bundle
+from cairn.bundles import BackboneCard, Bundle, BundleCard, open_bundle
 from cairn.engines.local import LocalEngine
 from cairn.images.store import thumbnail
 from cairn.models.embedder import Embedder
@@ -53,10 +53,25 @@ class Described:
 
 def described(work: WorkFolder, settings: DescribeSettings, watch: Watch) -> Described:
     """The project with a descriptor for every image."""
+    return described_by(embedder_of(settings, work=work, watch=watch), work, watch)
+
+
+def described_by(embedder: Embedder, work: WorkFolder, watch: Watch) -> Described:
+    """The project with the embedder's descriptor for every image."""
     catalog = work.catalog()
-    embedder = embedder_of(settings, work=work, watch=watch)
+    _tell_of_undealt(work, catalog, watch)
     vectors = describe_catalog(work, catalog, embedder, engine=LocalEngine(), watch=watch)
     return Described(work, catalog, embedder, vectors)
+
+
+def _tell_of_undealt(work: WorkFolder, catalog: Catalog, watch: Watch) -> None:
+    known = set(work.split().table["image_id"])
+    labelled = catalog.images.drop_nulls("landmark_ids")["image_id"]
+    n_new = sum(image_id not in known for image_id in labelled)
+    if n_new:
+        watch.note(
+            f"{n_new:,} labelled images are in no part yet and are left out; to deal them: cairn split {work.root}"
+        )
 
 
 def fit_project(project: Described, name: str, *, settings: TrainSettings, watch: Watch) -> Fitted:
@@ -145,6 +160,17 @@ def training_settings(work: WorkFolder, name: str) -> tuple[DescribeSettings, Tr
 
 
 def _training_card(project: Described, truth: pl.DataFrame, settings: TrainSettings) -> Card:
+    return Card(
+        stage="train",
+        version=__version__,
+        settings={"train": settings.as_json(), "describe": project.embedder.settings.as_json()},
+        inputs=_inputs(project, truth),
+        outputs={},
+    )
+
+
+def _inputs(project: Described, truth: pl.DataFrame) -> dict[str, str]:
+    """Digests of all that a fit depends on beside its settings."""
     digest_of = {
         image.image_id: image.digest for image in current_images(project.work, project.catalog)
     }
@@ -152,13 +178,7 @@ def _training_card(project: Described, truth: pl.DataFrame, settings: TrainSetti
         [image_id, digest_of[image_id], list(shown), group]
         for image_id, shown, group in truth.select("image_id", "landmark_ids", "group").iter_rows()
     ]
-    return Card(
-        stage="train",
-        version=__version__,
-        settings={"train": settings.as_json(), "describe": project.embedder.settings.as_json()},
-        inputs={"images": digest_json(images), "descriptors": project.embedder.source},
-        outputs={},
-    )
+    return {"images": digest_json(images), "descriptors": project.embedder.source}
 
 
 def _contiguous(recognizer: FittedRecognizer) -> dict[str, np.ndarray]:
@@ -172,7 +192,7 @@ def _no_gallery() -> Gallery:
 
 def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
     backbone, gallery = project.embedder.backbone, fitted.recognizer.gallery
-    describe, train = training_settings(project.work, name)
+    _, train = training_settings(project.work, name)
     importing = project.work.card("import")
     max_side_px = importing.settings["max_side_px"] if importing else ImportSettings().max_side_px
     return BundleCard(
@@ -181,7 +201,7 @@ def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
             name=backbone.name, digest=backbone.digest, stride=backbone.stride,
             outputs=backbone.outputs, config=backbone.config,
         ),
-        describe=describe,
+        describe=_anywhere(project.embedder.settings, backbone.name),
         max_side_px=int(str(max_side_px)),
         train=train,
         threshold=fitted.recognizer.threshold,
@@ -196,6 +216,34 @@ def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
         },
         files={},
     )  # fmt: skip
+
+
+def _anywhere(settings: DescribeSettings, backbone: str) -> DescribeSettings:
+    """The settings as a bundle keeps them: nothing of the machine on which it was made."""
+    fresh = DescribeSettings()
+    return settings.model_copy(
+        update={
+            "backbone": backbone,
+            "weights": fresh.weights,
+            "runtime": fresh.runtime,
+            "batch_size": fresh.batch_size,
+        }
+    )
+
+
+def require_current(project: Described, name: str, bundle: Bundle) -> None:
+    """Nothing, where the bundle was made of the present train and val; otherwise raises InputError."""
+    folder = project.work.training(name)
+    card = Card.read(folder / CARD)
+    truth = project.truth(TRAIN, VAL)
+    is_fitted_on_these = card is not None and card.inputs == _inputs(project, truth)
+    made_from = bundle.card.fitted_from.get("training")
+    if not is_fitted_on_these or digest_file(folder / ARRAYS) != made_from:
+        raise InputError(
+            f"the bundle {bundle.folder} was made of other images, another split or an earlier training; one "
+            "of the present train and val was expected, or test images may be among those it knows; run: "
+            f"cairn index {project.work.root}{'' if name == 'default' else f' --name {name}'}"
+        )
 
 
 def _is_there(folder: Path, card: BundleCard) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.base.errors import InputError
-from cairn.base.files import safe_name, write_bytes
+from cairn.base.files import digest_bytes, safe_name, write_bytes
 from cairn.base.settings import DescribeSettings, ImportSettings
 from cairn.base.watching import Advance, Watch
 from cairn.engines.local import LocalEngine
@@ -48,9 +48,16 @@ def propose_groups(
     files = [
         file
         for file in list_files(folder, flat=True)
-        if not file.is_system and Path(file.source).suffix.lower() in IMAGE_SUFFIXES
+        if file.is_regular
+        and not file.is_system
+        and Path(file.source).suffix.lower() in IMAGE_SUFFIXES
     ]
     target = place.root / "proposal"
+    if target.exists():
+        raise InputError(
+            f"{target} exists already, perhaps with folders that you have named; a new proposal would take its "
+            "place; import it, move it away or remove it, then run the same command again"
+        )
     with place.locked():
         embedder = embedder_of(settings, work=place, watch=watch)
         readable: list[str] = []
@@ -65,7 +72,8 @@ def propose_groups(
             )
         proposed = group(readable, np.concatenate(batches))
         with whole_folder(target) as fresh, watch.phase("copy", len(readable)) as advance:
-            _copy(folder, proposed, fresh, advance)
+            names = {file.source: file.name_on_disk for file in files}
+            _copy(folder, names, proposed, fresh, advance)
     n_alone = len(proposed.get(ALONE, ()))
     return Proposal(target, len(readable), len(proposed) - (ALONE in proposed), n_alone)
 
@@ -81,7 +89,7 @@ def _readable(
 
     def pixels_of(file: ListedFile) -> Pixels | None:
         try:
-            content = (folder / file.source).read_bytes()
+            content = (folder / file.name_on_disk).read_bytes()
             return decode(content, limits=limits, enough_px=ENOUGH_PX).pixels
         except (PixelError, OSError):
             return None
@@ -94,16 +102,19 @@ def _readable(
 
 
 def _copy(
-    folder: Path, proposed: Mapping[str, Sequence[str]], target: Path, advance: Advance
+    folder: Path,
+    names: Mapping[str, str],
+    proposed: Mapping[str, Sequence[str]],
+    target: Path,
+    advance: Advance,
 ) -> None:
     for name, sources in proposed.items():
         for source in sources:
-            write_bytes(target / name / _flat_name(source), (folder / source).read_bytes())
+            write_bytes(target / name / _flat_name(source), (folder / names[source]).read_bytes())
             advance(1)
 
 
 def _flat_name(source: str) -> str:
     """A file name that keeps the ending and differs where the path differs."""
     path = Path(source)
-    name = path.name if "/" not in source else f"{safe_name(path.parent.as_posix())}__{path.name}"
-    return f"{safe_name(Path(name).stem)}{path.suffix.lower()}"
+    return f"{safe_name(path.stem)}_{digest_bytes(source.encode())[:8]}{path.suffix.lower()}"

@@ -13,11 +13,19 @@ from cairn.base.files import Card, digest_bytes, digest_json, sweep_parts
 from cairn.base.settings import ImportSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
+from cairn.images.pixels import Cause
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import CATALOG_SCHEMA, KEPT, Catalog
 from cairn.records.landmarks import Landmarks
 from cairn.records.tables import write_table
-from cairn.stages.import_photos import Origin, Row, import_files, join_rows, landmarks_of
+from cairn.stages.import_photos import (
+    Origin,
+    Row,
+    ids_of_other_lists,
+    import_files,
+    join_rows,
+    landmarks_of,
+)
 from cairn.stages.listing import ListedFile, Notes, list_files, read_landmarks, read_notes
 from cairn.version import __version__
 
@@ -49,7 +57,8 @@ def import_lists(
     given = read_landmarks(lists.landmarks) if lists.landmarks else None
     before = Catalog.read(work.catalog_path) if work.catalog_path.exists() else None
     known = Landmarks.read(work.landmarks_path) if work.landmarks_path.exists() else None
-    origin = Origin(lists.folder.resolve().as_posix(), lists.folder, work.images)
+    list_name = lists.folder.resolve().as_posix()
+    origin = Origin(list_name, lists.folder, work.images, ids_of_other_lists(before, list_name))
     _sweep_images(work)
     rows: list[Row] = []
     done: set[Path] = set()
@@ -59,13 +68,13 @@ def import_lists(
             rows += _part_rows(work, path, part, origin, settings, engine)
             done.add(path)
             advance(len(part))
+    _require_an_image(lists.folder, rows)
     for stale in set(work.import_parts(origin.list_name).glob("*.parquet")) - done:
         stale.unlink()
-    _require_an_image(lists.folder, rows)
     catalog = join_rows(rows, notes=notes, before=before)
     landmarks_of(catalog, given, known).write(work.landmarks_path)
     catalog.write(work.catalog_path)
-    _remove_unused(work, catalog, before, rows)
+    _remove_unused(work, catalog, before)
     _card(settings, catalog).write(work.card_path("import"))
     return catalog
 
@@ -109,7 +118,9 @@ def _part_rows(
     rows = _rows_at(path, work)
     if rows is None:
         rows = list(import_files(part, origin=origin, settings=settings, engine=engine))
-        write_table(pl.DataFrame(rows, schema=CATALOG_SCHEMA), path)
+        # What could not be opened may open next time; all else would come out the same.
+        if not any(row["cause"] == Cause.NO_ACCESS for row in rows):
+            write_table(pl.DataFrame(rows, schema=CATALOG_SCHEMA), path)
     return [row | {"row": file.row} for row, file in zip(rows, part, strict=True)]
 
 
@@ -134,12 +145,10 @@ def _sweep_images(work: WorkFolder) -> None:
     sweep_parts((work.root / "images").glob("*/*"))
 
 
-def _remove_unused(
-    work: WorkFolder, catalog: Catalog, before: Catalog | None, rows: Sequence[Row]
-) -> None:
+def _remove_unused(work: WorkFolder, catalog: Catalog, before: Catalog | None) -> None:
     """Images that an earlier catalog kept and nothing names any more are removed; sources stay."""
-    named = set(catalog.images["path"]) | {row["path"] for row in rows}
-    for path in set(before.images["path"]) - named if before else set():
+    named = set(catalog.table["path"])
+    for path in set(before.table["path"].drop_nulls()) - named if before else set():
         (work.root / path).unlink(missing_ok=True)
 
 

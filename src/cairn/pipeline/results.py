@@ -86,4 +86,6 @@ class Run:
 
 def _shown(estimate: Estimate) -> tuple[str, str, str]:
     """An estimate in words: value, interval, and how many it is over."""
-    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}", f"{estimate.n:,}"
+    has_interval = estimate.low is not None and estimate.high is not None
+    interval = f"{estimate.low:.3f} to {estimate.high:.3f}" if has_interval else "none"
+    return f"{estimate.value:.3f}", interval, f"{estimate.n:,}"

@@ -51,7 +51,7 @@ def score_project(
             answers += recognizer.recognize_descriptors(queries, settings=SIGHT)
             advance(len(part))
     with watch.phase("score", 1) as advance:
-        counts = recognizer.gallery["landmark_ids"].list.first().value_counts().rows()
+        counts = recognizer.gallery["landmark_ids"].explode().drop_nulls().value_counts().rows()
         out_of_fold = read_table(
             recognizer.bundle.folder / OUT_OF_FOLD,
             what="out-of-fold answers",
@@ -122,7 +122,7 @@ def _about(
         leak = parted.leakage
         told["Leakage"] = (
             f"{leak.n_copies} images in {counted(leak.n_groups, 'group')} of copies; "
-            f"{leak.n_copies_across} pairs across train and the rest, {leak.n_alike_across} nearly alike"
+            f"{leak.n_copies_across} pairs across parts, {leak.n_alike_across} nearly alike"
         )
     if started is not None:
         told["Time"] = f"{time.monotonic() - started:.0f} s from folder to scores"

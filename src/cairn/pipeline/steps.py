@@ -13,13 +13,16 @@ from cairn.base.settings import (
     TrainSettings,
 )
 from cairn.base.watching import Silent, Watch
-from cairn.bundles import folder_bytes
+from cairn.bundles import folder_bytes, open_bundle
 from cairn.engines.local import LocalEngine
+from cairn.models.embedder import open_embedder
 from cairn.pipeline.fitting import (
     Described,
     described,
+    described_by,
     fit_project,
     index_project,
+    require_current,
     training_settings,
 )
 from cairn.pipeline.importing import Lists, import_lists
@@ -69,17 +72,23 @@ def split(
     Raises InputError where nothing was imported, or no image is labelled.
     """
     place, chosen = WorkFolder(Path(work)), settings or SplitSettings()
-    catalog = place.catalog()
+    place.require()
     with place.locked():
+        catalog = place.catalog()
         before = place.split() if place.split_path.exists() and not fresh else None
         _tell_of_other_settings(place, chosen, before, watch or Silent())
         dealt = deal(catalog, settings=chosen, before=before)
         dealt.write(place.split_path)
-        inputs = {"catalog": digest_file(place.catalog_path)}
-        Card(
-            stage="split", version=__version__, settings=chosen.as_json(), inputs=inputs, outputs={}
-        ).write(place.card_path("split"))
+        _split_card(place, chosen, before).write(place.card_path("split"))
     return Parted(place, dealt, leakage(catalog, dealt, settings=chosen))
+
+
+def _split_card(place: WorkFolder, settings: SplitSettings, before: Split | None) -> Card:
+    """The card of a split: with the settings by which its first images were dealt, for they stay."""
+    card = place.card("split")
+    first = card.settings if before is not None and card is not None else settings.as_json()
+    inputs = {"catalog": digest_file(place.catalog_path)}
+    return Card(stage="split", version=__version__, settings=first, inputs=inputs, outputs={})
 
 
 def _tell_of_other_settings(
@@ -158,8 +167,10 @@ def evaluate(
     """
     place, shown = WorkFolder(Path(work)), watch or Silent()
     with place.locked():
-        describing, _ = training_settings(place, name)
-        project = described(place, describing, shown)
+        training_settings(place, name)
+        bundle = open_bundle(place.bundle(name))
+        project = described_by(open_embedder(bundle.backbone, bundle.card.describe), place, shown)
+        require_current(project, name, bundle)
         return score_project(project, name, settings=settings or EvaluateSettings(), watch=shown)
 
 

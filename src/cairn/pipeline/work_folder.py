@@ -15,6 +15,15 @@ from cairn.records.landmarks import Landmarks
 from cairn.records.split import Split
 
 LOCK_NAME = ".lock"
+# Where files are written one by one; images are swept by import, whole folders by whole_folder.
+PLACES_OF_PARTS = (
+    "*",
+    "cards/*",
+    "descriptors/*/*",
+    "parts/import/*/*",
+    "reports/*/*",
+    "models/*/*",
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,8 @@ class WorkFolder:
                     f"{self.root} is in use by another cairn; one at a time was expected; wait for it to "
                     "end, or name another work folder"
                 ) from error
-            sweep_parts(self.root.glob("*"))
+            for places in PLACES_OF_PARTS:
+                sweep_parts(self.root.glob(places))
             yield
         finally:
             os.close(handle)
@@ -146,14 +156,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
         for stale in (new, old):
             shutil.rmtree(stale, ignore_errors=True)
         new.mkdir(parents=True)
-        try:
-            yield new
+    try:
+        yield new
+        with disk_errors(path):
             if path.exists():
                 path.rename(old)
             new.rename(path)
-        except BaseException:
-            if old.exists() and not path.exists():
-                old.rename(path)
-            shutil.rmtree(new, ignore_errors=True)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

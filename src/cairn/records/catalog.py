@@ -16,6 +16,7 @@ CATALOG_SCHEMA: Schema = {
     "row": pl.Int64,
     "image_id": pl.String,
     "source": pl.String,
+    "own_landmark_ids": pl.List(pl.String),
     "landmark_ids": pl.List(pl.String),
     "status": pl.String,
     "cause": pl.String,

@@ -47,7 +47,8 @@ class Split:
     def counts(self) -> dict[str, int]:
         """The number of images in each part, and of those in none by cause."""
         named = pl.coalesce("part", pl.format("in no part: {}", "cause"))
-        return dict(self.table.group_by(named.alias("what")).len().sort("what").iter_rows())
+        found = dict(self.table.group_by(named.alias("what")).len().sort("what").iter_rows())
+        return {what: found[what] for what in (*PARTS, *found) if what in found}
 
     def write(self, path: Path) -> None:
         """`path` holds the split as Parquet."""

@@ -53,8 +53,8 @@ def _pixels(image: KeptImage, store: ImageStore) -> npt.NDArray[np.uint8]:
     content = store.read(image.path)
     if digest_bytes(content) != image.digest:
         raise InputError(
-            f"{image.path} changed while it was being described; an image that stays as it is was "
-            "expected; run the same command again"
+            f"{image.path} is not what was imported; an image that nobody changed was expected; remove that "
+            "file and import its folder again"
         )
     try:
         return decode(content, limits=Limits()).pixels

@@ -27,25 +27,35 @@ from cairn.images.pixels import (
 from cairn.images.store import ImageStore, image_path
 from cairn.records.catalog import CATALOG_SCHEMA, DUPLICATE, EXCLUDED, FAILED, KEPT, Catalog
 from cairn.records.landmarks import Landmarks
-from cairn.stages.listing import NONE_FOLDER, UNKNOWN_FOLDER, ListedFile, Note, Notes
+from cairn.stages.listing import ALONE_FOLDER, NONE_FOLDER, UNKNOWN_FOLDER, ListedFile, Note, Notes
 
 SYSTEM_FILE, NO_FOLDER, SAME_BYTES = "system file", "in no landmark's folder", "duplicate bytes"
-TWIN_GONE = "its twin has gone: import its list again"
 Row = dict[str, object]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the files lie (`folder`) and where what is kept of them goes (`store`)."""
+    """Where the files lie (`folder`) and where what is kept of them goes (`store`).
+
+    taken_ids: the image ids of other lists, which no image of this one gets.
+    """
 
     list_name: str
     folder: Path
     store: ImageStore
+    taken_ids: frozenset[str] = frozenset()
 
 
 def image_id_of(source: str) -> str:
     """The id of an image that has none of its own: 16 hex digits of the digest of `source`."""
     return digest_bytes(source.encode())[:16]
+
+
+def ids_of_other_lists(before: Catalog | None, list_name: str) -> frozenset[str]:
+    """The image ids that lists other than `list_name` have taken."""
+    if before is None:
+        return frozenset()
+    return frozenset(before.table.filter(pl.col("list") != list_name)["image_id"])
 
 
 def import_files(
@@ -58,20 +68,25 @@ def import_files(
 def _import_file(file: ListedFile, origin: Origin, settings: ImportSettings) -> Row:
     row: Row = dict.fromkeys(CATALOG_SCHEMA)
     row |= {"list": origin.list_name, "row": file.row, "source": file.source}
-    row |= {"image_id": image_id_of(file.source), "landmark_ids": _first_word(file.landmark_id)}
+    image_id = image_id_of(file.source)
+    if image_id in origin.taken_ids:
+        image_id = image_id_of(f"{origin.list_name}\n{file.source}")
+    row |= {"image_id": image_id, "own_landmark_ids": _first_word(file.landmark_id)}
     if file.is_system:
         return row | {"status": EXCLUDED, "cause": SYSTEM_FILE}
+    if not file.is_regular:
+        return row | {"status": FAILED, "cause": str(Cause.NO_ACCESS)}
     if file.landmark_id is None:
         return row | {"status": EXCLUDED, "cause": NO_FOLDER}
     try:
-        return row | _kept(file, file.landmark_id, str(row["image_id"]), origin, settings)
+        return row | _kept(file, file.landmark_id, image_id, origin, settings)
     except PixelError as error:
         return row | {"status": FAILED, "cause": str(error.cause), "size_bytes": file.size_bytes}
 
 
 def _first_word(landmark_id: str | None) -> list[str] | None:
     """What the folder's name says of the truth: unknown, no landmark, or this one."""
-    if landmark_id in (None, UNKNOWN_FOLDER):
+    if landmark_id in (None, UNKNOWN_FOLDER, ALONE_FOLDER):
         return None
     return [] if landmark_id == NONE_FOLDER else [str(landmark_id)]
 
@@ -80,7 +95,7 @@ def _kept(
     file: ListedFile, landmark_id: str, image_id: str, origin: Origin, settings: ImportSettings
 ) -> Row:
     limits = Limits(settings.max_pixels, settings.max_bytes)
-    content = _read(origin.folder / file.source, file.size_bytes, limits)
+    content = _read(origin.folder / file.name_on_disk, file.size_bytes, limits)
     decoded = decode(content, limits=limits)
     kept, suffix, pixels = _what_to_keep(content, decoded, settings)
     path = image_path(landmark_id, image_id, suffix)
@@ -108,7 +123,7 @@ def _read(path: Path, size_bytes: int, limits: Limits) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PixelError(
-            Cause.UNREADABLE,
+            Cause.NO_ACCESS,
             f"{path} cannot be read: {error.strerror}; a readable file was expected; check its permissions",
         ) from error
 
@@ -135,25 +150,26 @@ def join_rows(rows: Iterable[Row], *, notes: Notes, before: Catalog | None) -> C
         if before
         else []
     )
-    _require_known_landmarks(new, notes)
+    notes.require_clear([str(row["source"]) for row in new])
     noted = [_with_note(row, notes.of(str(row["source"]))) for row in new]
-    return Catalog.of(_without_twins(_with_own_ids(old, noted)))
+    _require_known_landmarks([*old, *noted], notes)
+    return Catalog.of(_without_twins([*old, *noted]))
 
 
-def _truth(row: Row) -> list[str] | None:
-    shown = row["landmark_ids"]
+def _own_truth(row: Row) -> list[str] | None:
+    shown = row["own_landmark_ids"]
     return [str(landmark_id) for landmark_id in shown] if isinstance(shown, list) else None
 
 
 def _with_note(row: Row, note: Note) -> Row:
-    shown = _truth(row)
+    shown = _own_truth(row)
     if shown is not None:
-        row = row | {"landmark_ids": list(dict.fromkeys([*shown, *note.also_shows]))}
+        row = row | {"own_landmark_ids": list(dict.fromkeys([*shown, *note.also_shows]))}
     return row | {"licence": note.licence, "author": note.author}
 
 
 def _require_known_landmarks(rows: Sequence[Row], notes: Notes) -> None:
-    with_folder = {i for row in rows for i in _truth(row) or ()}
+    with_folder = {shown[0] for row in rows if (shown := _own_truth(row))}
     named = {landmark for note in notes.by_photo.values() for landmark in note.also_shows}
     unknown = sorted(named - with_folder)
     if unknown:
@@ -163,41 +179,23 @@ def _require_known_landmarks(rows: Sequence[Row], notes: Notes) -> None:
         )
 
 
-def _with_own_ids(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    """All rows; a new one whose id another list has already taken gets one of its own."""
-    taken = {row["image_id"] for row in old}
-    renamed = [
-        row | {"image_id": image_id_of(f"{row['list']}\n{row['source']}")}
-        if row["image_id"] in taken
-        else row
-        for row in new
-    ]
-    return [*old, *renamed]
-
-
 def _without_twins(rows: Sequence[Row]) -> list[Row]:
-    """Rows as given, but of those with the same bytes only the first is kept and shows what all show."""
+    """Rows as given, but of those with the same bytes only one is kept, and shows what all of them show."""
     same: dict[object, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
+    joined = [row | {"landmark_ids": _own_truth(row)} for row in rows]
+    for place, row in enumerate(joined):
         if row["status"] in (KEPT, DUPLICATE):
             same[row["digest"]].append(place)
-    joined = list(rows)
     for places in same.values():
-        kept = next((place for place in places if rows[place]["status"] == KEPT), None)
-        if kept is not None:
-            truth = _joined_truth([_truth(rows[place]) for place in places])
-            joined[kept] = rows[kept] | {"landmark_ids": truth}
+        kept = next((place for place in places if rows[place]["status"] == KEPT), places[0])
+        truth = _joined_truth([_own_truth(rows[place]) for place in places])
+        twin_id = rows[kept]["image_id"]
         for place in places:
-            if place != kept:
-                joined[place] = rows[place] | _as_twin(None if kept is None else rows[kept])
+            found = {"status": DUPLICATE, "cause": SAME_BYTES, "twin_id": twin_id}
+            if place == kept:
+                found = {"status": KEPT, "cause": None, "twin_id": None, "landmark_ids": truth}
+            joined[place] = joined[place] | found
     return joined
-
-
-def _as_twin(kept: Row | None) -> Row:
-    """What a row becomes whose bytes `kept` holds; without it, nothing here holds them any more."""
-    if kept is None:
-        return {"status": FAILED, "cause": TWIN_GONE, "twin_id": None, "path": None}
-    return {"status": DUPLICATE, "cause": SAME_BYTES, "twin_id": kept["image_id"], "path": None}
 
 
 def _joined_truth(truths: Sequence[list[str] | None]) -> list[str] | None:

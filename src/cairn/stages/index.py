@@ -30,7 +30,7 @@ from cairn.indexes import write_index
 from cairn.records.landmarks import Landmarks
 from cairn.records.tables import write_table
 
-# Small enough to be read, and to be mended by hand in an emergency: everything else is in HEAD.
+# Small enough to be read by people: these go into CALIBRATION, everything else into HEAD.
 READABLE = ("fusion.", "calibration.", "answer.")
 
 

@@ -2,9 +2,11 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 import polars as pl
 
@@ -13,7 +15,7 @@ from cairn.base.errors import InputError
 from cairn.base.files import require_folder
 from cairn.records.landmarks import LANDMARK_SCHEMA, Landmarks
 
-NONE_FOLDER, UNKNOWN_FOLDER = "_none", "_unknown"
+NONE_FOLDER, UNKNOWN_FOLDER, ALONE_FOLDER = "_none", "_unknown", "_alone"
 SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 PART_FOLDERS = {"train", "val", "valid", "validation", "test"}
 IMAGE_SUFFIXES = {
@@ -32,13 +34,20 @@ ALSO_SHOWS = re.compile(r"also shows\s+(.+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file below the folder; `landmark_id` is its landmark's folder, None where it lies in none."""
+    """A file below the folder; `landmark_id` is its landmark's folder, None where it lies in none.
+
+    source: its path relative to the folder, as text that can be written anywhere; name_on_disk: the same
+    as the operating system wants it, which differs where the name is not UTF-8.
+    is_regular: False for what cannot be read as a file: a folder that is closed or a link, a pipe.
+    """
 
     row: int
     source: str
     landmark_id: str | None
     size_bytes: int
     mtime_ns: int
+    name_on_disk: str
+    is_regular: bool = True
 
     @property
     def is_system(self) -> bool:
@@ -57,17 +66,34 @@ class Note:
 
 @dataclass(frozen=True)
 class Notes:
-    """Notes by the photo's path, name or stem, in that order of trust."""
+    """Notes by the photo's path, its folder with its stem, its name or its stem, in that order of trust."""
 
     by_photo: dict[str, Note] = field(default_factory=dict)
 
     def of(self, source: str) -> Note:
         """The note on the photo at `source`, empty where there is none."""
-        name = source.rsplit("/", 1)[-1]
-        for key in (source, name, name.rsplit(".", 1)[0]):
-            if key in self.by_photo:
-                return self.by_photo[key]
-        return Note()
+        return next(
+            (self.by_photo[key] for key in _note_keys(source) if key in self.by_photo), Note()
+        )
+
+    def require_clear(self, sources: Sequence[str]) -> None:
+        """Nothing, where each note is on one photo of `sources` at most; otherwise raises InputError."""
+        found = Counter(
+            next((key for key in _note_keys(source) if key in self.by_photo), "")
+            for source in sources
+        )
+        unclear = [key for key, count in found.items() if key and count > 1]
+        if unclear:
+            raise InputError(
+                f"the notes name {unclear[0]}, which {found[unclear[0]]} photos are called; one was expected; "
+                "write the path in the column photo (landmark/name.jpg), or fill the column landmark_id"
+            )
+
+
+def _note_keys(source: str) -> tuple[str, ...]:
+    name = source.rsplit("/", 1)[-1]
+    stem, folder = name.rsplit(".", 1)[0], source.split("/")[0]
+    return source, f"{folder}/{name}", f"{folder}/{stem}", name, stem
 
 
 def list_files(folder: Path, *, flat: bool = False) -> list[ListedFile]:
@@ -76,23 +102,38 @@ def list_files(folder: Path, *, flat: bool = False) -> list[ListedFile]:
     Raises InputError where `folder` is no folder, is empty or is not laid out by landmarks.
     """
     require_folder(folder, what="a folder of photos", then=f"name one; {LAYOUT}")
-    paths = sorted(
-        Path(top, name).relative_to(folder).as_posix()
-        for top, _, names in os.walk(folder)
-        for name in names
-    )
-    files = [_listed(folder, row, source) for row, source in enumerate(paths, start=1)]
+    names = sorted(_names_below(folder))
+    files = [_listed(folder, row, name) for row, name in enumerate(names, start=1)]
     _require_layout(folder, [file for file in files if not file.is_system], flat=flat)
     return files
 
 
-def _listed(folder: Path, row: int, source: str) -> ListedFile:
-    landmark_id = source.split("/")[0] if "/" in source else None
+def _names_below(folder: Path) -> Iterator[str]:
+    """The paths, relative to `folder`, of all files, and of folders that are not entered."""
+    closed: list[str] = []
+    for top, folders, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+        links = [name for name in folders if Path(top, name).is_symlink()]
+        for name in [*names, *links]:
+            yield Path(top, name).relative_to(folder).as_posix()
+    yield from (Path(path).relative_to(folder).as_posix() for path in closed)
+
+
+def _listed(folder: Path, row: int, name: str) -> ListedFile:
+    source = os.fsencode(name).decode("utf-8", "backslashreplace")
     try:
-        stat = (folder / source).stat()
+        stat = (folder / name).stat()
     except OSError:
-        return ListedFile(row, source, landmark_id, 0, 0)
-    return ListedFile(row, source, landmark_id, stat.st_size, stat.st_mtime_ns)
+        return ListedFile(row, source, _folder_of(source), 0, 0, name, is_regular=False)
+    is_regular = S_ISREG(stat.st_mode)
+    # A closed or linked landmark folder is named itself, so that what it holds is not lost in silence.
+    landmark_id = _folder_of(source if is_regular else f"{source}/")
+    return ListedFile(
+        row, source, landmark_id, stat.st_size, stat.st_mtime_ns, name, is_regular=is_regular
+    )
+
+
+def _folder_of(source: str) -> str | None:
+    return source.split("/")[0] if "/" in source else None
 
 
 def _require_layout(folder: Path, files: Sequence[ListedFile], *, flat: bool) -> None:
@@ -137,16 +178,19 @@ def read_landmarks(path: Path) -> Landmarks:
 def read_notes(path: Path) -> Notes:
     """The notes of a CSV file: `photo` (path, file name or stem) and any of also_shows, licence, author.
 
+    landmark_id: the photo's folder, for names that several folders hold.
     also_shows: further landmark ids, separated by spaces. A `note` column that says "also shows ID" is
     understood too; other notes are for people.
     """
     table = _read_csv(path, known=NOTE_COLUMNS, needed="photo").drop_nulls("photo")
     merged: dict[str, Note] = {}
     for row in table.iter_rows(named=True):
-        before = merged.get(row["photo"], Note())
+        is_bare = row.get("landmark_id") and "/" not in row["photo"]
+        photo = f"{row['landmark_id']}/{row['photo']}" if is_bare else row["photo"]
+        before = merged.get(photo, Note())
         said = ALSO_SHOWS.match(row.get("note") or "")
         further = (row.get("also_shows") or "").split() + (said.group(1).split() if said else [])
-        merged[row["photo"]] = Note(
+        merged[photo] = Note(
             also_shows=tuple(
                 dict.fromkeys([*before.also_shows, *(w.strip(",;") for w in further)])
             ),

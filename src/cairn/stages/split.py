@@ -13,7 +13,7 @@ from cairn.algorithms.duplicates import groups_of, near_pairs
 from cairn.base.errors import InputError
 from cairn.base.settings import SplitSettings
 from cairn.records.catalog import Catalog
-from cairn.records.split import PARTS, TRAIN, Split
+from cairn.records.split import PARTS, Split
 
 UNLABELLED = "unlabelled"
 BRIDGES = "a copy of images in different parts"
@@ -26,7 +26,7 @@ class Leakage:
     """What connects the parts; the last two are zero where nothing leaks.
 
     n_groups, n_copies: groups of more than one image, and the images in them.
-    n_copies_across: pairs of copies with one image in train and the other in val or test.
+    n_copies_across: pairs of copies whose images lie in different parts.
     n_alike_across: pairs somewhat less alike than copies that lie across, for a person to look at.
     """
 
@@ -64,15 +64,13 @@ def leakage(catalog: Catalog, dealt: Split, *, settings: SplitSettings) -> Leaka
     """What connects the parts of `dealt`, found again from the images' likeness, not from its groups."""
     labelled = dealt.table.drop_nulls("part")
     images = labelled.join(catalog.images, on="image_id", how="inner", maintain_order="left")
-    in_train = (images["part"] == TRAIN).to_numpy()
     sizes = labelled.group_by("group").len().filter(pl.col("len") > 1)["len"]
-    codes = codes_of(images)
-    copies, alike = (
-        int((in_train[pairs[:, 0]] != in_train[pairs[:, 1]]).sum())
-        for bits in (settings.copy_bits, settings.copy_bits + settings.copy_bits // 8)
-        for pairs in [near_pairs(codes, max_bits=bits)]
-    )
-    return Leakage(len(sizes), int(sizes.sum()), copies, alike - copies)
+    codes, parts = codes_of(images), images["part"].to_numpy()
+    pairs = near_pairs(codes, max_bits=settings.copy_bits + settings.copy_bits // 8)
+    pairs = pairs[parts[pairs[:, 0]] != parts[pairs[:, 1]]]
+    differ = np.bitwise_count(codes[pairs[:, 0]] ^ codes[pairs[:, 1]]).sum(axis=1)
+    copies = int((differ <= settings.copy_bits).sum())
+    return Leakage(len(sizes), int(sizes.sum()), copies, len(pairs) - copies)
 
 
 def codes_of(images: pl.DataFrame) -> npt.NDArray[np.uint8]:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import FastAPI, File, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
@@ -28,6 +29,18 @@ def make_service(recognizer: Recognizer, *, settings: ServeSettings) -> FastAPI:
         problem = _size_problem(request, settings.max_upload_bytes)
         return problem if problem is not None else await call_next(request)
 
+    @app.exception_handler(RequestValidationError)
+    async def refuse_form(_request: Request, _error: RequestValidationError) -> JSONResponse:
+        return _problem(
+            422,
+            "the request has no photo; a form field called image was expected; send one: curl -F image=@photo.jpg",
+        )
+
+    @app.get("/")
+    async def front() -> dict[str, JsonValue]:
+        """What can be asked here."""
+        return {"cairn": __version__, "try": "curl -F image=@photo.jpg .../v1/recognize"}
+
     @app.get("/healthz")
     async def health() -> dict[str, JsonValue]:
         """Whether the service answers, and with what."""
@@ -42,7 +55,7 @@ def make_service(recognizer: Recognizer, *, settings: ServeSettings) -> FastAPI:
                 recognizer.recognize,
                 content,
                 name=image.filename or "image",
-                settings=RecognizeSettings(),
+                settings=RecognizeSettings(max_pixels=settings.max_pixels),
             )
         return JSONResponse(answer.to_json(), status_code=422 if answer.error else 200)
 
@@ -54,7 +67,7 @@ def _size_problem(request: Request, max_bytes: int) -> JSONResponse | None:
     if request.method != "POST":
         return None
     told = request.headers.get("content-length", "")
-    if not told.isdigit():
+    if not told.isdigit() or "transfer-encoding" in request.headers:
         return _problem(
             411, "the request does not say its length; a Content-Length was expected; send one"
         )
