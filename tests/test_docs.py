@@ -313,7 +313,7 @@ def words_of(module: object, names: Iterable[str]) -> set[str]:
 
 def test_every_cause_has_its_words() -> None:
     said = (DOCS / "import.md").read_text()
-    named = ("SYSTEM_FILE", "NO_FOLDER", "SAME_BYTES", "TWIN_GONE")
+    named = ("SYSTEM_FILE", "NO_FOLDER", "SAME_BYTES")
     for cause in {*map(str, Cause), *words_of(import_photos, named)}:
         assert f"| `{cause}` |" in said
     answers = (DOCS / "recognize.md").read_text()

@@ -105,7 +105,7 @@ class DescribeSettings(Settings):
     )
     sides_px: Annotated[tuple[SidePx, ...], BeforeValidator(_words)] = Field(
         (224, 320, 448), min_length=1, max_length=5,
-        description="the image is seen at these sizes (side of a square of equal area), then averaged",
+        description="the image is seen at these sizes (side of a square of equal area), then averaged; for embedded 192,256",
     )  # fmt: skip
     keep_shape: bool = Field(
         True, description="keep the image's shape instead of squashing it to a square"
