@@ -8,7 +8,6 @@ from cairn.algorithms.calibration import (
     Logistic,
     fit_calibration,
     fit_logistic,
-    threshold_for_answered,
     threshold_for_precision,
 )
 from cairn.base.errors import InputError
@@ -83,13 +82,6 @@ def test_where_no_precision_is_enough_nothing_is_answered() -> None:
         np.asarray([0.9, 0.8]), np.asarray([False, True]), np.ones(2), precision=0.9
     )
     assert threshold > 0.9
-
-
-def test_the_threshold_for_a_share_answers_at_least_that_share() -> None:
-    probabilities = np.arange(10) / 10
-    assert (
-        probabilities >= threshold_for_answered(probabilities, answered_share=0.9)
-    ).mean() == 0.9
 
 
 def test_what_cannot_be_fitted_is_told() -> None:

@@ -148,12 +148,6 @@ def threshold_for_precision(
     return float(sorted_probabilities[np.flatnonzero(is_enough)[-1]])
 
 
-def threshold_for_answered(probabilities: Doubles, *, answered_share: float) -> float:
-    """The highest probability at which at least `answered_share` of the queries are answered."""
-    n_answered = max(1, int(np.ceil(answered_share * len(probabilities) - 1e-9)))
-    return float(np.sort(probabilities)[::-1][n_answered - 1])
-
-
 def require_both_kinds(is_right: Bools, row_weights: Doubles) -> None:
     """Nothing, where right and wrong answers were both seen; otherwise raises InputError."""
     n_right = int((is_right & (row_weights > 0)).sum())

@@ -1,7 +1,8 @@
 """Networks of timm written as ONNX, and checked against torch.
 
-Torch's tracing exporter writes the ONNX. The newer one (torch.export) was measured too: the same
-answers within 1e-6, but 23 to 29 s for a network instead of 2 to 3 s, and it needs onnxscript.
+Torch's tracing exporter writes the ONNX. The newer one (torch.export) gives the same answers, takes
+several times as long, needs onnxscript, and writes stack traces with paths into the file: see
+docs/decisions/0006-networks.md.
 Tracing bakes in whatever a network computes outside of tensors, so every export is compared with torch
 at two shapes that it was not traced at; one that fails keeps the size it was trained at.
 """
