@@ -4,24 +4,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 WORK ?= work
-RATIO ?= 80/10/10
+RATIO ?=
 BACKBONE ?=
 DATA ?=
 LANDMARKS ?=
 NOTES ?=
 ARGS ?=
 
-.PHONY: demo run test test-quick check fmt backbone bench-embed clean help
+.PHONY: demo run train-extra test test-quick check fmt backbone bench-embed clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made; on Debian and Ubuntu run: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made; on Debian and Ubuntu run: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
-	@test -e $(VENV)/.full || echo "installing Cairn into $(VENV) (about 700 MB, once)"
+	@test -e $(VENV)/.full || echo "installing Cairn into $(VENV) (about 600 MB, once; this takes a minute or two)"
 	$(INSTALL) --editable .
 	@touch $@
 
@@ -30,12 +30,19 @@ $(VENV)/.full: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[train,onnx,ray,dev]'
 	@touch $(VENV)/.base $@
 
+$(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
+	@test -e $(VENV)/.full || echo "installing the extra 'train' into $(VENV) (about 6 GB with torch, once)"
+	$(INSTALL) --editable '.[train]'
+	@touch $(VENV)/.base $@
+
+train-extra: $(VENV)/.train ## torch, torchvision and timm: any backbone by name
+
 demo: $(VENV)/.base ## the whole way on an embedded sample: no network, no torch
 	$(BIN)/cairn demo $(ARGS)
 
 run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder [BACKBONE=name-or-folder]
 	@test -n "$(DATA)" || { echo "DATA is not set; a folder of photos was expected: make run DATA=photos BACKBONE=folder" >&2; exit 2; }
-	$(BIN)/cairn run "$(WORK)" --folder "$(DATA)" --ratio $(RATIO) $(if $(BACKBONE),--backbone "$(BACKBONE)") $(if $(LANDMARKS),--landmarks "$(LANDMARKS)") $(if $(NOTES),--notes "$(NOTES)") $(ARGS)
+	$(BIN)/cairn run "$(WORK)" --folder "$(DATA)" $(if $(RATIO),--ratio $(RATIO)) $(if $(BACKBONE),--backbone "$(BACKBONE)") $(if $(LANDMARKS),--landmarks "$(LANDMARKS)") $(if $(NOTES),--notes "$(NOTES)") $(ARGS)
 
 test: $(VENV)/.full ## every test but those that need a GPU
 	$(BIN)/pytest -m "not gpu"

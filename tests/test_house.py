@@ -12,6 +12,7 @@ import cairn
 
 ROOT = Path(cairn.__file__).parent
 FLOORS = [
+    {"__main__"},
     {"cli"},
     {"web"},
     {"pipeline"},

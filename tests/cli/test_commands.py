@@ -219,3 +219,21 @@ def test_a_reader_that_leaves_ends_answers_but_not_work(
         process.stdout.close()
         assert process.wait(timeout=60) == code
     assert (tmp_path / "w/reports/default/report.html").is_file()
+
+
+def test_without_distractors_and_with_few_photos_the_words_warn(
+    tmp_path: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = landmark_folder(tmp_path / "photos", n_none=0)
+    backbone = ["--backbone", str(tiny_backbone), "--sides-px", "64", "--n-bootstrap", "0"]
+    assert main(["run", str(tmp_path / "work"), "--folder", str(photos), *backbone]) == 0
+    said = capsys.readouterr().out
+    assert "'none' is a guess" in said
+    assert "only 4 test images: read the intervals" in said
+
+
+def test_python_m_cairn_is_cairn() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "cairn", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("cairn ")

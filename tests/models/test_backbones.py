@@ -107,7 +107,7 @@ def test_a_name_without_torch_says_what_to_install_and_what_else_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_torch(monkeypatch)
-    with pytest.raises(MissingExtra, match=r"cairn\[train\].*--backbone FOLDER.*embedded"):
+    with pytest.raises(MissingExtra, match=r"\.\[train\].*--backbone FOLDER.*embedded"):
         opened("resnet18", tmp_path)
 
 

@@ -377,3 +377,34 @@ def test_half_files_of_a_crash_are_swept_wherever_they_lie(
         (work / place / ".a.x1.part").write_bytes(b"half")
     import_photos(work, lists=Lists(tmp_path / "photos"))
     assert not list(work.rglob("*.part"))
+
+
+def test_a_work_folder_among_the_photos_is_refused(backbone: Path, tmp_path: Path) -> None:
+    photos = landmark_folder(tmp_path / "photos", n_landmarks=2, n_none=0)
+    for work in (photos, photos / "work"):
+        with pytest.raises(InputError, match="lies in the folder of photos"):
+            whole_way(work, photos, backbone)
+    assert sorted(path.name for path in photos.iterdir()) == ["landmark_0", "landmark_1"]
+
+
+def test_photos_of_another_folder_that_still_count_are_told(
+    project: tuple[Path, Path, Run], tmp_path: Path
+) -> None:
+    _, work = copied(project, tmp_path)
+    more = landmark_folder(tmp_path / "more", n_landmarks=1, n_none=0)
+    watch = Memory()
+    import_photos(work, lists=Lists(more), watch=watch)
+    assert "also holds 52 images imported before" in watch.notes[0]
+
+
+def test_a_backbone_that_is_not_there_is_told_before_any_photo_is_read(tmp_path: Path) -> None:
+    photos = landmark_folder(tmp_path / "photos", n_landmarks=2, n_none=0)
+    watch = Memory()
+    with pytest.raises(InputError, match="no backbone embeded \\(did you mean embedded"):
+        run(
+            tmp_path / "work",
+            lists=Lists(photos),
+            describing=DescribeSettings(backbone="embeded"),
+            watch=watch,
+        )
+    assert not watch.steps

@@ -41,7 +41,7 @@ class MissingExtra(CairnError):
         self._told = (what, extra, otherwise)
         super().__init__(
             f"{what} needs the extra '{extra}', which is not installed; "
-            f"install it with: pip install 'cairn[{extra}]'; {otherwise}"
+            f"in the clone of Cairn, install it with: pip install '.[{extra}]'; {otherwise}"
         )
 
     def __reduce__(self) -> tuple[object, tuple[str, str, str]]:

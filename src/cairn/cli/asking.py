@@ -16,6 +16,7 @@ from cairn.recognizer import Recognizer
 from cairn.records.recognitions import Recognition
 from cairn.stages.listing import IMAGE_SUFFIXES
 
+LEAST_WORTH_A_WORD = 0.01
 BUNDLE = Word("BUNDLE", "a bundle: the folder that cairn index has made")
 JSON = Option("--json", "one JSON object a photo and nothing else", is_switch=True)
 
@@ -85,7 +86,8 @@ def _answer_words(answer: Recognition) -> str:
 
 def _runner_up(answer: Recognition) -> str:
     others = [c for c in answer.landmarks if c.landmark_id not in answer.answers]
-    return f"{others[0].name} {others[0].probability:.2f}" if others else ""
+    is_worth_a_word = others and others[0].probability >= LEAST_WORTH_A_WORD
+    return f"{others[0].name} {others[0].probability:.2f}" if is_worth_a_word else ""
 
 
 def serve_command(arguments: Sequence[str]) -> int:
@@ -106,6 +108,7 @@ def serve_command(arguments: Sequence[str]) -> int:
     say(f"try: curl -F image=@photo.jpg http://{host}:{port}/v1/recognize")
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
+    warn("stopped")
     return 0
 
 

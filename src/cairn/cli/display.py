@@ -1,6 +1,7 @@
 """Words out: progress and warnings to stderr, results to stdout, tables that fit a terminal."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,13 @@ def _bars() -> "Progress":
         TextColumn("{task.description:<22}"), BarColumn(bar_width=32), MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True), console=Console(stderr=True),
     )  # fmt: skip
+
+
+def program() -> str:
+    """How the command was called: `cairn`, or its path where the shell would not find it."""
+    called = sys.argv[0]
+    is_found = shutil.which("cairn") is not None or Path(called).name != "cairn"
+    return "cairn" if is_found else called
 
 
 def say(text: str) -> None:

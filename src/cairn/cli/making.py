@@ -15,7 +15,7 @@ from cairn.base.settings import (
     SplitSettings,
     TrainSettings,
 )
-from cairn.cli.display import TerminalWatch, say, table
+from cairn.cli.display import TerminalWatch, program, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Trained
@@ -40,6 +40,7 @@ FRESH = Option(
     "--fresh", "deal all images anew instead of keeping old ones where they are", is_switch=True
 )
 MOST_FAILED = 5
+FEW = 50
 NAME = Option("--name", f"the model's name [{DEFAULT_MODEL}]", value="NAME")
 GROUP = Option(
     "--group",
@@ -66,7 +67,7 @@ def demo_command(arguments: Sequence[str]) -> int:
         told=lambda left: say(told(left)),
         watch=TerminalWatch(),
     )
-    say(f"try it: cairn recognize {done.indexed.bundle} {done.example}")
+    say(f"try it: {program()} recognize {done.indexed.bundle} {done.example}")
     say(
         "next, on your own photos: cairn run work --folder FOLDER_OF_LANDMARK_FOLDERS --backbone embedded"
     )
@@ -105,7 +106,7 @@ def run_command(arguments: Sequence[str]) -> int:
         say(
             "no image is in test, so there is no score and no report; give test a share with --ratio"
         )
-    say(f"next: cairn recognize {done.indexed.bundle} PHOTO")
+    say(f"next: {program()} recognize {done.indexed.bundle} PHOTO")
     return 0
 
 
@@ -130,7 +131,7 @@ def import_command(arguments: Sequence[str]) -> int:
     )
     say(imported(done))
     say(f"catalog: {done.work.catalog_path}")
-    say(f"next: cairn split {done.work.root}")
+    say(f"next: {program()} split {done.work.root}")
     return 0
 
 
@@ -148,7 +149,7 @@ def _propose_groups(given: Given) -> int:
         f"{counted(done.n_alone, 'photo')} alone")  # fmt: skip
     say(f"proposal: {done.folder}   (copies; your photos stay where they are)")
     say("next: look through the folders, rename each to its landmark, move strangers out, then run")
-    say(f"      cairn import {given.words['WORK']} --folder {done.folder}")
+    say(f"      {program()} import {given.words['WORK']} --folder {done.folder}")
     return 0
 
 
@@ -165,7 +166,7 @@ def split_command(arguments: Sequence[str]) -> int:
     )
     say(parted(done))
     say(f"split: {done.work.split_path}")
-    say(f"next: cairn train {done.work.root} --backbone NAME-OR-FOLDER")
+    say(f"next: {program()} train {done.work.root} --backbone NAME-OR-FOLDER")
     return 0
 
 
@@ -183,7 +184,7 @@ def train_command(arguments: Sequence[str]) -> int:
     )
     say(trained(done))
     say(f"fitted: {done.folder}")
-    say(f"next: cairn index {done.work.root}{_named(done.name)}")
+    say(f"next: {program()} index {done.work.root}{_named(done.name)}")
     return 0
 
 
@@ -193,7 +194,7 @@ def index_command(arguments: Sequence[str]) -> int:
     given = parse("index", summary, Shape((WORK,), (NAME,)), arguments)
     done = index(given.words["WORK"], name=_name(given), watch=TerminalWatch())
     say(indexed(done))
-    say(f"next: cairn evaluate {done.work.root}{_named(_name(given))}")
+    say(f"next: {program()} evaluate {done.work.root}{_named(_name(given))}")
     return 0
 
 
@@ -209,7 +210,7 @@ def evaluate_command(arguments: Sequence[str]) -> int:
         watch=TerminalWatch(),
     )
     say(scored(done))
-    say(f"next: cairn recognize {done.bundle} PHOTO")
+    say(f"next: {program()} recognize {done.bundle} PHOTO")
     return 0
 
 
@@ -273,10 +274,17 @@ def parted(done: Parted) -> str:
 
 def trained(done: Trained) -> str:
     """What training fitted."""
+    guess = (
+        ""
+        if done.n_distractors
+        else (
+            "\nno photo shows no landmark, so 'none' is a guess: put photos of anything else into a folder _none"
+        )
+    )
     return (
         f"fitted on {counted(done.n_images, 'image')} of {counted(done.n_landmarks, 'landmark')} and "
         f"{counted(done.n_distractors, 'distractor')}; answers from probability {done.threshold:.3f} up "
-        f"(precision {100 * done.precision:g} % expected)"
+        f"(precision {100 * done.precision:g} % expected){guess}"
     )
 
 
@@ -291,7 +299,13 @@ def indexed(done: Indexed) -> str:
 def scored(done: Evaluated) -> str:
     """The headline scores as a table with their intervals."""
     words = table(("score", "value", "95 % interval", "of"), done.headline())
-    return f"{words}\nreport: {done.report}"
+    n_scored = done.scores.counts.scored
+    few = (
+        f"\nonly {n_scored} test images: read the intervals, not the values"
+        if n_scored < FEW
+        else ""
+    )
+    return f"{words}{few}\nreport: {done.report}"
 
 
 WORDS_OF: dict[type[Project], Callable[..., str]] = {

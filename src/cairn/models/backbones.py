@@ -42,6 +42,12 @@ def open_backbone(settings: DescribeSettings, *, cache: Path, watch: Watch) -> B
     folder = settings_folder(settings.backbone)
     if folder is not None:
         return _open_folder(folder.expanduser(), cache=cache, watch=watch)
+    near = nearest_name(settings.backbone, [EMBEDDED_BACKBONE])
+    if near:
+        raise InputError(
+            f"there is no backbone {settings.backbone}{near}; a backbone folder, the name of a timm model or "
+            f"{EMBEDDED_BACKBONE} was expected; check the spelling"
+        )
     return _open_timm(settings.backbone, settings.weights, cache=cache, watch=watch)
 
 

@@ -26,7 +26,8 @@ from cairn.records.descriptors import Descriptors
 from cairn.stages.describe import KeptImage, chunks, describe
 from cairn.version import __version__
 
-IMAGES_A_PART = 256
+# What Ctrl-C may cost, at most.
+IMAGES_A_PART = 64
 DIGEST_BYTES = 32
 
 

@@ -14,6 +14,7 @@ from cairn.base.watching import Advance, Watch
 from cairn.engines.local import LocalEngine
 from cairn.images.pixels import Limits, PixelError, decode
 from cairn.pipeline.describing import embedder_of
+from cairn.pipeline.importing import require_apart
 from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.stages.group import ALONE, group
 from cairn.stages.listing import IMAGE_SUFFIXES, ListedFile, list_files
@@ -45,6 +46,7 @@ def propose_groups(
     Raises InputError where `folder` holds no photo that can be read.
     """
     place = WorkFolder(Path(work))
+    require_apart(place.root, folder)
     files = [
         file
         for file in list_files(folder, flat=True)

@@ -52,6 +52,7 @@ def import_lists(
     work: WorkFolder, lists: Lists, *, settings: ImportSettings, engine: Engine, watch: Watch
 ) -> Catalog:
     """The catalog of all that was imported so far and this folder, written to the work folder."""
+    require_apart(work.root, lists.folder)
     files = [file for file in list_files(lists.folder) if not lists.names(file)]
     notes = read_notes(lists.notes) if lists.notes else Notes()
     given = read_landmarks(lists.landmarks) if lists.landmarks else None
@@ -59,6 +60,7 @@ def import_lists(
     known = Landmarks.read(work.landmarks_path) if work.landmarks_path.exists() else None
     list_name = lists.folder.resolve().as_posix()
     origin = Origin(list_name, lists.folder, work.images, ids_of_other_lists(before, list_name))
+    _tell_of_others(work, before, list_name, watch)
     _sweep_images(work)
     rows: list[Row] = []
     done: set[Path] = set()
@@ -77,6 +79,29 @@ def import_lists(
     _remove_unused(work, catalog, before)
     _card(settings, catalog).write(work.card_path("import"))
     return catalog
+
+
+def require_apart(work: Path, folder: Path) -> None:
+    """Nothing, where the work folder lies outside the photos; otherwise raises InputError."""
+    inner, outer = work.resolve(), folder.resolve()
+    if inner == outer or outer in inner.parents:
+        raise InputError(
+            f"the work folder {work} lies in the folder of photos {folder}; Cairn would take its own files for "
+            "photos; name a work folder somewhere else, such as work"
+        )
+
+
+def _tell_of_others(work: WorkFolder, before: Catalog | None, list_name: str, watch: Watch) -> None:
+    """A word where photos of other folders are there from before: they count too."""
+    if before is None:
+        return
+    others = before.images.filter(pl.col("list") != list_name)
+    if len(others):
+        names = ", ".join(others["list"].unique(maintain_order=True))
+        watch.note(
+            f"{work.root} also holds {len(others):,} images imported before from {names}; they count too; for "
+            "a project of its own, name another work folder"
+        )
 
 
 def _require_an_image(folder: Path, rows: Sequence[Row]) -> None:

@@ -16,6 +16,7 @@ from cairn.base.watching import Silent, Watch
 from cairn.bundles import folder_bytes, open_bundle
 from cairn.engines.local import LocalEngine
 from cairn.models.embedder import open_embedder
+from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.fitting import (
     Described,
     described,
@@ -25,12 +26,13 @@ from cairn.pipeline.fitting import (
     require_current,
     training_settings,
 )
-from cairn.pipeline.importing import Lists, import_lists
+from cairn.pipeline.importing import Lists, import_lists, require_apart
 from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Run, Trained
 from cairn.pipeline.scoring import score_project
 from cairn.pipeline.work_folder import WorkFolder, model_name
 from cairn.records.split import TEST, Split
 from cairn.stages.import_photos import in_two_folders
+from cairn.stages.listing import list_files
 from cairn.stages.split import leakage
 from cairn.stages.split import split as deal
 from cairn.stages.train import Fitted
@@ -195,13 +197,18 @@ def run(
     shown, chosen = watch or Silent(), training or TrainSettings()
     model_name(name)
     started = time.monotonic()
+    place = WorkFolder(Path(work))
+    # What would fail later is told before hours of work: photos that are not there, a backbone that is not.
+    require_apart(place.root, lists.folder)
+    list_files(lists.folder)
+    with place.locked():
+        embedder = embedder_of(describing or DescribeSettings(), work=place, watch=shown)
     imported = import_photos(work, lists=lists, settings=importing, watch=shown)
     told(imported)
     parted = split(work, settings=splitting, fresh=fresh, watch=shown)
     told(parted)
-    place = parted.work
     with place.locked():
-        project = described(place, describing or DescribeSettings(), shown)
+        project = described_by(embedder, place, shown)
         fitted = fit_project(project, name, settings=chosen, watch=shown)
         trained = _trained(place, name, fitted, chosen)
         told(trained)

@@ -151,7 +151,7 @@ def _require_layout(folder: Path, files: Sequence[ListedFile], *, flat: bool) ->
     if not landmark_ids and not flat:
         raise InputError(
             f"{folder} holds {counted(len(loose), 'photo')} in no landmark's folder; {LAYOUT}\n"
-            f"sort them, or let Cairn propose folders by likeness: cairn import WORK --folder {folder} --group"
+            f"sort them, or let Cairn propose folders by likeness: cairn import WORK --folder {folder} --group --backbone embedded"
         )
 
 
