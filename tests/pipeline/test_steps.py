@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -267,6 +269,25 @@ def test_two_at_once_in_one_work_folder_are_refused(tmp_path: Path) -> None:
     place = WorkFolder(tmp_path / "w")
     with place.locked(), pytest.raises(InputError, match="in use by another cairn"), place.locked():
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are looked up in /proc")
+def test_a_lock_that_another_process_inherited_is_free_when_the_work_is_done(
+    tmp_path: Path,
+) -> None:
+    place = WorkFolder(tmp_path / "w")
+    with place.locked():
+        links = {
+            link: os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()
+        }
+        handle = next(int(link.name) for link, to in links.items() if to.endswith("/w/.lock"))
+        sleeper = subprocess.Popen(["sleep", "30"], pass_fds=[handle])
+    try:
+        with place.locked():
+            pass
+    finally:
+        sleeper.kill()
+        sleeper.wait()
 
 
 def test_each_step_names_the_step_that_is_missing(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ class WorkFolder:
                 sweep_parts(self.root.glob(places))
             yield
         finally:
+            # Unlocked, not only closed: a process that a library forks meanwhile shares the lock.
+            fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
 
