@@ -1,5 +1,4 @@
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -278,7 +277,9 @@ def test_a_lock_that_another_process_inherited_is_free_when_the_work_is_done(
     place = WorkFolder(tmp_path / "w")
     with place.locked():
         links = {
-            link: os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()
+            link: str(link.readlink())
+            for link in Path("/proc/self/fd").iterdir()
+            if link.is_symlink()
         }
         handle = next(int(link.name) for link, to in links.items() if to.endswith("/w/.lock"))
         sleeper = subprocess.Popen(["sleep", "30"], pass_fds=[handle])
