@@ -9,7 +9,18 @@ import pytest
 from PIL import Image
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = ["--headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "hide-scrollbars", "disable-background-networking", "disable-component-update", "disable-sync", "host-resolver-rules=MAP * ~NOTFOUND"]
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
 
 pytestmark = [
     pytest.mark.slow,
@@ -18,9 +29,8 @@ pytestmark = [
 
 
 def browse(profile: Path, *arguments: str) -> str:
-    flags = [QUIET[0], *(f"--{flag}" for flag in QUIET[1:])]
     ran = subprocess.run(
-        [str(BROWSER), *flags, f"--user-data-dir={profile}", *arguments],
+        [str(BROWSER), *QUIET, f"--user-data-dir={profile}", *arguments],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     return ran.stdout
