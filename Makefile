@@ -48,7 +48,8 @@ test: $(VENV)/.full ## every test but those that need a GPU
 	$(BIN)/pytest -m "not gpu"
 
 test-quick: $(VENV)/.full ## the tests that take no seconds
-	$(BIN)/pytest -m "not gpu and not slow"
+	@# Collecting the training tests alone imports torch, which takes seconds.
+	$(BIN)/pytest -m "not gpu and not slow" --ignore tests/training
 
 check: $(VENV)/.full ## format, lint, types
 	$(BIN)/ruff format --check .

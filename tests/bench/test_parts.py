@@ -45,6 +45,7 @@ def test_the_variants_differ_in_one_thing_each_and_end_in_what_is_shipped() -> N
     assert made["shipped"] is shipped
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_row_for_each_way(
     finished: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_recognize_json_keeps_its_promise(
     assert [answer["none_because"] for answer in answers] == [None, "below_threshold", "unreadable"]
 
 
+@pytest.mark.slow
 def test_import_split_train_index_evaluate_say_what_they_did_and_what_is_next(
     tmp_path: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_import_split_train_index_evaluate_say_what_they_did_and_what_is_next(
         assert "\nnext: cairn " in said
 
 
+@pytest.mark.slow
 def test_a_flat_folder_gets_a_proposal(
     tmp_path: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,6 +111,7 @@ def test_wrong_usage_and_our_errors_have_their_exit_codes(
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow
 def test_an_empty_folder_a_folder_of_text_and_one_landmark_are_each_told(
     tmp_path: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +173,7 @@ def test_ctrl_c_stops_with_a_word_and_the_next_run_goes_on(
     assert "332 kept" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_running_again_goes_on(
     tmp_path: Path,
     tiny_backbone: Path,
@@ -196,6 +200,7 @@ def test_a_full_disk_is_told_and_running_again_goes_on(
     assert "52 kept" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_ends_answers_but_not_work(
     finished: Path, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -221,6 +226,7 @@ def test_a_reader_that_leaves_ends_answers_but_not_work(
     assert (tmp_path / "w/reports/default/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_without_distractors_and_with_few_photos_the_words_warn(
     tmp_path: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -185,6 +185,7 @@ def test_decoding_in_threads_leaves_the_programs_warnings_alone() -> None:
     assert warnings.filters == before
 
 
+@pytest.mark.slow
 def test_a_limit_above_the_librarys_own_is_ours() -> None:
     large = encoded(np.zeros((13_500, 13_500), dtype=np.uint8), "PNG")
     assert refused(large, Limits(max_pixels=180_000_000)) == Cause.TOO_MANY_PIXELS

@@ -82,6 +82,7 @@ def test_every_kind_of_distractor_is_drawn(kind: str, monkeypatch: pytest.Monkey
     assert photo.std() > 4
 
 
+@pytest.mark.slow
 def test_worlds_share_no_id_no_random_number_and_no_geometry() -> None:
     shapes, names, draws = [], [], []
     for world in ("demo", "training", "test"):
@@ -158,6 +159,7 @@ def test_the_sample_counts_add_up_and_every_photo_has_a_note(tmp_path: Path) -> 
     assert (summary.n_distractors, summary.n_copies) == (2, 1)
 
 
+@pytest.mark.slow
 def test_the_copy_in_the_sample_is_a_smaller_photo_of_the_same_scene(tmp_path: Path) -> None:
     write_sample(tmp_path, settings=replace(SMALL, n_workers=1))
     copy = next(tmp_path.rglob("*_again.jpg"))

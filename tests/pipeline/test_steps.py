@@ -19,6 +19,8 @@ from cairn.recognizer import Recognizer
 from tests.make import jpeg, landmark_folder
 from tests.models.nets import net_folder
 
+pytestmark = pytest.mark.slow  # whole runs
+
 
 @dataclass
 class Memory:

@@ -17,6 +17,7 @@ from cairn.cli.main import main
 from cairn.recognizer import Recognizer
 from cairn.web.service import make_service
 
+pytestmark = pytest.mark.slow  # real servers
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "recognition.schema.json").read_text())
 
 
