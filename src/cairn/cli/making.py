@@ -69,7 +69,7 @@ def demo_command(arguments: Sequence[str]) -> int:
     )
     say(f"try it: {program()} recognize {done.indexed.bundle} {done.example}")
     say(
-        "next, on your own photos: cairn run work --folder FOLDER_OF_LANDMARK_FOLDERS --backbone embedded"
+        f"next, on your own photos: {program()} run work --folder FOLDER_OF_LANDMARK_FOLDERS --backbone embedded"
     )
     return 0
 
