@@ -7,6 +7,7 @@ WORK ?= work
 RATIO ?=
 BACKBONE ?=
 DATA ?=
+URLS ?=
 LANDMARKS ?=
 NOTES ?=
 ARGS ?=
@@ -40,9 +41,9 @@ train-extra: $(VENV)/.train ## torch, torchvision and timm: any backbone by name
 demo: $(VENV)/.base ## the whole way on an embedded sample: no network, no torch
 	$(BIN)/cairn demo $(ARGS)
 
-run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder [BACKBONE=name-or-folder]
-	@test -n "$(DATA)" || { echo "DATA is not set; a folder of photos was expected: make run DATA=photos BACKBONE=folder" >&2; exit 2; }
-	$(BIN)/cairn run "$(WORK)" --folder "$(DATA)" $(if $(RATIO),--ratio $(RATIO)) $(if $(BACKBONE),--backbone "$(BACKBONE)") $(if $(LANDMARKS),--landmarks "$(LANDMARKS)") $(if $(NOTES),--notes "$(NOTES)") $(ARGS)
+run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder, or URLS=list.csv [BACKBONE=name-or-folder]
+	@test -n "$(DATA)$(URLS)" || { echo "neither DATA nor URLS is set; a folder of photos or a list of addresses was expected: make run DATA=photos BACKBONE=folder" >&2; exit 2; }
+	$(BIN)/cairn run "$(WORK)" $(if $(DATA),--folder "$(DATA)") $(if $(URLS),--urls "$(URLS)") $(if $(RATIO),--ratio $(RATIO)) $(if $(BACKBONE),--backbone "$(BACKBONE)") $(if $(LANDMARKS),--landmarks "$(LANDMARKS)") $(if $(NOTES),--notes "$(NOTES)") $(ARGS)
 
 test: $(VENV)/.full ## every test but those that need a GPU
 	$(BIN)/pytest -m "not gpu"

@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cairn.base.settings import SECTIONS, Settings
 from cairn.bundles import BackboneCard, BundleCard
 from cairn.cli.flags import shown_default
 from cairn.cli.main import COMMANDS, main
-from cairn.images.pixels import Cause
+from cairn.images.pixels import CAUSES_OF_DECODERS, Cause
 from cairn.models.folders import BackboneConfig, Preprocessing
 from cairn.records.catalog import CATALOG_SCHEMA
 from cairn.records.landmarks import LANDMARK_SCHEMA
@@ -28,10 +28,13 @@ from cairn.records.scores import Estimate, LandmarkScore, QueryCounts, Scores, S
 from cairn.records.split import SPLIT_SCHEMA
 from cairn.records.tables import Schema
 from cairn.stages import import_photos
+from cairn.stages.download import journal_file, shard_files
 from cairn.stages.evaluate import OUT_OF_FOLD_SCHEMA
+from cairn.stages.joining import SAME_BYTES
 from cairn.web import service
 from tests.make import jpeg
 from tests.models.nets import net_folder
+from tests.serving import PhotoServer, Said, write_list
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -41,13 +44,18 @@ LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 ANCHOR = re.compile(r"\]\(([^)\s#]*)#([^)\s]+)\)")
 FLAG = re.compile(r"--[a-z][a-z-]+")
 # Pages that begin with photos and no project.
-FROM_NOTHING = {"run.md", "import.md"}
-SLOW_PAGES = {"README.md", "run.md", "bench.md"}
+FROM_NOTHING = {"run.md", "import.md", "download.md"}
+SLOW_PAGES = {"README.md", "run.md", "download.md", "bench.md"}
 # The same measurements, of less: the last of two equal flags counts.
-LESS = {"embed": ["--rounds", "1", "--n-images", "2"], "parts": ["--seeds", "1"]}
+LESS = {
+    "embed": ["--rounds", "1", "--n-images", "2"],
+    "download": ["--rounds", "1", "--n-images", "2"],
+    "parts": ["--seeds", "1"],
+}
 SECTIONS_OF = {
     "demo": ("demo", "evaluate"),
-    "run": ("import", "split", "describe", "train", "evaluate"),
+    "download": ("download", "select"),
+    "run": ("import", "download", "split", "describe", "train", "evaluate"),
     "import": ("import", "describe"),
     "split": ("split",),
     "train": ("describe", "train"),
@@ -55,7 +63,7 @@ SECTIONS_OF = {
     "evaluate": ("evaluate",),
     "recognize": ("recognize",),
     "serve": ("serve",),
-    "bench": ("describe", "bench", "train", "parts"),
+    "bench": ("describe", "bench", "bench_download", "train", "parts"),
 }
 
 
@@ -67,10 +75,32 @@ class Place:
     monkeypatch: pytest.MonkeyPatch
 
 
+@pytest.fixture(scope="module")
+def photo_server() -> Iterator[PhotoServer]:
+    """A host of photos on this machine."""
+    with PhotoServer() as server:
+        yield server
+
+
+def addresses(photos: Path, server: PhotoServer) -> list[dict[str, object]]:
+    """Rows of a list: an address at which the server has each of the photos."""
+    paths = {path.relative_to(photos): path.read_bytes() for path in photos.glob("*/*.jpg")}
+    server.said |= {f"/{path.as_posix()}": Said(content=content) for path, content in paths.items()}
+    return [
+        {
+            "id": f"{path.parent}-{path.stem}",
+            "url": f"http://127.0.0.1:{server.ports[0]}/{path.as_posix()}",
+            "landmark_id": path.parent,
+        }
+        for path in sorted(paths)
+    ]
+
+
 @pytest.fixture
 def place(
     request: pytest.FixtureRequest,
     finished: Path,
+    photo_server: PhotoServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Place:
@@ -89,6 +119,7 @@ def place(
     (tmp_path / "flat").mkdir()
     for path in (finished / "photos").glob("*/*.jpg"):
         shutil.copy(path, tmp_path / "flat" / f"{path.parent.name}_{path.name}")
+    write_list(tmp_path / "list.csv", addresses(finished / "photos", photo_server))
     if page.name not in FROM_NOTHING:
         shutil.copytree(finished / "work", tmp_path / "work")
         shutil.copytree(finished / "work", tmp_path / "demo")
@@ -108,6 +139,9 @@ def run_cairn(words: list[str], place: Place) -> None:
         words = [*words, "--port", "0"]
     if words[0] == "bench":
         words = [*words, *LESS[words[1]]]
+    if "--urls" in words:
+        # The list's host is this machine.
+        words = [*words, "--allow-private"]
     try:
         code = main(words)
     except SystemExit as left:
@@ -224,7 +258,9 @@ def test_the_page_of_a_command_has_its_settings_with_their_defaults(name: str) -
 def test_the_page_of_a_command_has_each_of_its_flags_and_no_other(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls = [[name, kind] for kind in ("embed", "parts")] if name == "bench" else [[name]]
+    calls = (
+        [[name, kind] for kind in ("embed", "download", "parts")] if name == "bench" else [[name]]
+    )
     for call in calls:
         with pytest.raises(SystemExit):
             main([*call, "--help"])
@@ -265,7 +301,7 @@ def part_of_files(title: str) -> str:
     ],
 )
 def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema: Schema) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| ([\w()]+) \|", part_of_files(title), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", part_of_files(title), re.MULTILINE)
     # `pl.String` and `pl.List(pl.String)` are called as polars prints them.
     assert rows == [(name, re.sub(r"^.*\.", "", str(kind))) for name, kind in schema.items()]
 
@@ -275,6 +311,8 @@ def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema:
     [
         ("Cards", Card.model_fields),
         ("A file's record", FileRecord.model_fields),
+        ("`journal.sqlite`", dict.fromkeys(journal_file.COLUMNS)),
+        ("Shards", dict.fromkeys(shard_files.TOLD)),
         ("`card.json` of a bundle", BundleCard.model_fields),
         ("`backbone` of the card", BackboneCard.model_fields),
         ("`config.json` of a backbone", BackboneConfig.model_fields),
@@ -313,8 +351,9 @@ def words_of(module: object, names: Iterable[str]) -> set[str]:
 
 def test_every_cause_has_its_words() -> None:
     said = (DOCS / "import.md").read_text()
-    named = ("SYSTEM_FILE", "NO_FOLDER", "SAME_BYTES")
-    for cause in {*map(str, Cause), *words_of(import_photos, named)}:
+    named = ("SYSTEM_FILE", "NO_FOLDER")
+    causes = set(Cause) - CAUSES_OF_DECODERS
+    for cause in {*map(str, causes), *words_of(import_photos, named), SAME_BYTES}:
         assert f"| `{cause}` |" in said
     answers = (DOCS / "recognize.md").read_text()
     for cause in NONE_BECAUSE:

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
         InputError,
         MissingExtra,
         SettingsError,
+        Stopped,
     )
     from cairn.base.settings import (
         DemoSettings,
         DescribeSettings,
+        DownloadSettings,
         EvaluateSettings,
         ImportSettings,
         RecognizeSettings,
+        SelectSettings,
         SplitSettings,
         TrainSettings,
     )
     from cairn.pipeline.demo import demo
+    from cairn.pipeline.downloading import Addresses, download
     from cairn.pipeline.importing import Lists
     from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
     from cairn.recognizer import Recognizer
@@ -38,12 +42,14 @@ if TYPE_CHECKING:
 ROOMS = {
     "cairn.base.errors": (
         "BundleError", "CairnError", "DiskError", "InputError", "MissingExtra", "SettingsError",
+        "Stopped",
     ),
     "cairn.base.settings": (
-        "DemoSettings", "DescribeSettings", "EvaluateSettings", "ImportSettings", "RecognizeSettings",
-        "SplitSettings", "TrainSettings",
+        "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ImportSettings",
+        "RecognizeSettings", "SelectSettings", "SplitSettings", "TrainSettings",
     ),
     "cairn.pipeline.demo": ("demo",),
+    "cairn.pipeline.downloading": ("Addresses", "download"),
     "cairn.pipeline.importing": ("Lists",),
     "cairn.pipeline.steps": ("evaluate", "import_photos", "index", "run", "split", "train"),
     "cairn.recognizer": ("Recognizer",),
@@ -55,6 +61,7 @@ ROOMS = {
 ROOM_OF = {name: room for room, names in ROOMS.items() for name in names}
 
 __all__ = [
+    "Addresses",
     "BundleError",
     "CairnError",
     "Candidate",
@@ -62,6 +69,7 @@ __all__ = [
     "DemoSettings",
     "DescribeSettings",
     "DiskError",
+    "DownloadSettings",
     "EvaluateSettings",
     "Evidence",
     "ImportSettings",
@@ -73,12 +81,15 @@ __all__ = [
     "Recognizer",
     "Region",
     "Scores",
+    "SelectSettings",
     "SettingsError",
     "Split",
     "SplitSettings",
+    "Stopped",
     "TrainSettings",
     "__version__",
     "demo",
+    "download",
     "evaluate",
     "import_photos",
     "index",

@@ -145,6 +145,36 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     assert refused(b"\x89PNG\r\n\x1a\n" + chunks) == Cause.TOO_MANY_PIXELS
 
 
+def test_a_webp_bomb_is_refused_before_its_library_makes_room_for_it() -> None:
+    head = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\x3f\x00\xff\x3f\x00"
+    assert refused(b"RIFF" + struct.pack("<I", len(head)) + head) == Cause.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_an_animation_of_too_many_frames_is_refused(kind: str) -> None:
+    frames = [Image.fromarray(pixels(i, height=48, width=64)) for i in range(5)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+    assert refused(buffer.getvalue(), Limits(max_frames=4)) == Cause.TOO_MANY_FRAMES
+    seen = decode(buffer.getvalue(), limits=Limits(max_frames=5))
+    assert np.abs(seen.pixels.astype(int) - pixels(0, height=48, width=64)).mean() < 25
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_scan_is_turned_once(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode(encoded(pixels(1, height=6, width=9), "TIFF", exif=exif), limits=LIMITS)
+    size = (6, 9) if orientation > 4 else (9, 6)
+    assert decoded.full_size_px == size == decoded.pixels.shape[1::-1]
+
+
+def test_a_photo_that_is_all_detail_is_packed_all_the_same() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 500, 3), dtype=np.uint8)
+    seen = decode(encode_jpeg(noise, quality=94), limits=LIMITS).pixels
+    assert seen.shape == noise.shape
+
+
 def test_mutated_files_are_decoded_or_refused_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF"):

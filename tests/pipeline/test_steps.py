@@ -154,7 +154,7 @@ def test_broken_off_in_the_middle_and_run_again_gives_the_same(
     with pytest.raises(KeyboardInterrupt):
         whole_way(tmp_path / "work", photos, backbone, watch=Memory(break_at=(phase, 5)))
     again = whole_way(tmp_path / "work", photos, backbone)
-    assert again.imported.catalog.counts() == done.imported.catalog.counts()
+    assert again.gathered.catalog.counts() == done.gathered.catalog.counts()
     assert again.trained.threshold == pytest.approx(done.trained.threshold, abs=1e-6)
     assert not list((tmp_path / "work").rglob("*.part"))
     assert not list((tmp_path / "work").rglob(".*.new"))

@@ -13,7 +13,6 @@ from cairn.records.catalog import Catalog
 from cairn.records.landmarks import Landmarks
 from cairn.stages.import_photos import (
     NO_FOLDER,
-    SAME_BYTES,
     SYSTEM_FILE,
     Origin,
     ids_of_other_lists,
@@ -22,6 +21,7 @@ from cairn.stages.import_photos import (
     join_rows,
     landmarks_of,
 )
+from cairn.stages.joining import SAME_BYTES
 from cairn.stages.listing import Note, Notes, list_files
 from tests.make import jpeg, photo_folder
 

@@ -1,18 +1,23 @@
 """Which images are copies of one another: a 512-bit likeness of each, near pairs, and groups."""
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 LIKENESS_BYTES = 64
 WAVE_SIDE = 64
+LOW_WAVES = 17
 BLOCK_ROWS = 16
 _QUERY_ROWS = 4096
 
 
-def _cosines(n: int) -> npt.NDArray[np.float64]:
-    wave, place = np.arange(n)[:, None], np.arange(n)[None, :]
-    return np.asarray(np.cos(np.pi * (2 * place + 1) * wave / (2 * n)))
+@cache
+def _low_waves() -> npt.NDArray[np.float64]:
+    """The lowest waves [LOW_WAVES, WAVE_SIDE] of a cosine transform."""
+    wave, place = np.arange(LOW_WAVES)[:, None], np.arange(WAVE_SIDE)[None, :]
+    return np.asarray(np.cos(np.pi * (2 * place + 1) * wave / (2 * WAVE_SIDE)))
 
 
 def likeness(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -23,13 +28,15 @@ def likeness(pixels: npt.NDArray[np.uint8]) -> bytes:
     Two photos of one place differ in about 200 bits, a copy at a third of the size in 20 to 60.
     """
     grey = Image.fromarray(pixels).convert("L")
-    waves_of = _cosines(WAVE_SIDE)
+    waves_of = _low_waves()
     small = np.asarray(grey.resize((WAVE_SIDE, WAVE_SIDE), Image.Resampling.BOX), dtype=np.float64)
-    waves = (waves_of @ small @ waves_of.T)[:17, :17].ravel()[1:257]
+    waves = (waves_of @ small @ waves_of.T).ravel()[1:257]
+    # The median, without the care that np.median takes for shapes and numbers that cannot come here.
+    middle = np.partition(waves, (127, 128))[127:129].mean()
     blocks_size = (BLOCK_ROWS + 1, BLOCK_ROWS)
     blocks = np.asarray(grey.resize(blocks_size, Image.Resampling.BOX), dtype=np.int16)
     rises = blocks[:, 1:] > blocks[:, :-1]
-    return np.packbits(np.concatenate([waves > np.median(waves), rises.ravel()])).tobytes()
+    return np.packbits(np.concatenate([waves > middle, rises.ravel()])).tobytes()
 
 
 def near_pairs(codes: npt.NDArray[np.uint8], *, max_bits: int) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ CairnError
 ├── InputError        something given is wrong: a file, a folder, an array, an answer of a person
 │   └── SettingsError one or more settings are wrong; all of them are told together
 ├── MissingExtra      an optional part of Cairn is not installed
+├── Stopped           long work was asked to end before it was done; what was done is kept
 ├── DiskError         the disk is full or refuses; nothing half-written is left behind
 └── BundleError       a bundle or backbone folder is incomplete, altered or of another make
 
@@ -50,6 +51,10 @@ class MissingExtra(CairnError):
 
 def _missing_extra(what: str, extra: str, otherwise: str) -> MissingExtra:
     return MissingExtra(what, extra=extra, otherwise=otherwise)
+
+
+class Stopped(CairnError):
+    """Long work was asked to end before it was done; what was done is kept."""
 
 
 class DiskError(CairnError):

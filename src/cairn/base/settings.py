@@ -318,6 +318,18 @@ class BenchSettings(Settings):
     n_images: int = Field(64, ge=1, description="images in one round")
 
 
+class DownloadBenchSettings(Settings):
+    """How long the measurement of downloads takes, and who takes part."""
+
+    rounds: int = Field(5, ge=1, le=100, description="times that each contender runs, in turn")
+    n_images: int = Field(
+        5000, ge=1, description="photos in one round, each at an address of its own"
+    )
+    ours_only: bool = Field(
+        False, description="Cairn alone, to see its memory over many more photos"
+    )
+
+
 SECTIONS: dict[str, type[Settings]] = {
     "import": ImportSettings,
     "download": DownloadSettings,
@@ -330,6 +342,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "recognize": RecognizeSettings,
     "serve": ServeSettings,
     "bench": BenchSettings,
+    "bench_download": DownloadBenchSettings,
     "parts": PartsSettings,
 }
 

@@ -29,13 +29,17 @@ class Word:
 
 @dataclass(frozen=True)
 class Option:
-    """A flag that is no setting: a file to read, or a switch. `default` None means absent."""
+    """A flag that is no setting: a file to read, or a switch.
+
+    bare: what the flag means where no value follows it; None: a value must follow.
+    """
 
     flag: str
     help: str
     is_switch: bool = False
     value: str = "FILE"
     required: bool = False
+    bare: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,9 @@ def parser(name: str, summary: str, shape: Shape) -> argparse.ArgumentParser:
             made.add_argument(option.flag, help=option.help, action="store_true")
         else:
             made.add_argument(
-                option.flag, help=option.help, metavar=option.value, required=option.required
-            )
+                option.flag, help=option.help, metavar=option.value, required=option.required,
+                nargs=None if option.bare is None else "?", const=option.bare,
+            )  # fmt: skip
     if shape.sections:
         made.add_argument(
             SETTINGS_FLAG, metavar="TOML", help="a file of settings, a [section] a stage"

@@ -26,9 +26,8 @@ class Entry:
 # Loaded late, so that `cairn --help` stays quick.
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("the whole way on an embedded sample: no network, no torch", "making"),
-    "run": Entry(
-        "the whole way on your own photos: import, split, train, index, evaluate", "making"
-    ),
+    "run": Entry("the whole way on your own photos or addresses, to a scored recogniser", "making"),
+    "download": Entry("a list of addresses becomes a catalog of checked images", "fetching"),
     "import": Entry("a folder for each landmark becomes a catalog of checked images", "making"),
     "split": Entry("deal the images to train, val and test, copies on one side", "making"),
     "train": Entry("fit head, whitening, fusion and calibration on train and val", "making"),

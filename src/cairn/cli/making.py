@@ -1,24 +1,37 @@
 """The commands that make a recogniser: demo, run, import, split, train, index, evaluate."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from cairn.base.checks import counted
-from cairn.base.errors import InputError
+from cairn.base.errors import InputError, SettingsError, Stopped
 from cairn.base.settings import (
     DemoSettings,
     DescribeSettings,
+    DownloadSettings,
     EvaluateSettings,
     ImportSettings,
     SplitSettings,
     TrainSettings,
 )
-from cairn.cli.display import TerminalWatch, program, say, table
+from cairn.cli.display import TerminalWatch, program, say, table, warn
+from cairn.cli.fetching import HOSTS, URLS, downloaded
 from cairn.cli.flags import Given, Option, Shape, Word, parse
+from cairn.cli.live import Signals, attended
+from cairn.pipeline.downloading import Addresses
 from cairn.pipeline.importing import Lists
-from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Trained
+from cairn.pipeline.results import (
+    Downloaded,
+    Evaluated,
+    Imported,
+    Indexed,
+    Parted,
+    Project,
+    Trained,
+)
 from cairn.pipeline.steps import (
     DEFAULT_MODEL,
     evaluate,
@@ -76,12 +89,13 @@ def demo_command(arguments: Sequence[str]) -> int:
 
 def run_command(arguments: Sequence[str]) -> int:
     """The whole way on one's own photos."""
-    summary = "The whole way on your own photos: import, split, train, index, evaluate."
+    summary = "The whole way on your own photos: import or download, split, train, index, evaluate."
     shape = Shape(
         (WORK,),
-        (FOLDER, LANDMARKS, NOTES, FRESH, NAME),
+        (replace(FOLDER, required=False), LANDMARKS, NOTES, URLS, HOSTS, FRESH, NAME),
         {
             "import": ImportSettings,
+            "download": DownloadSettings,
             "split": SplitSettings,
             "describe": DescribeSettings,
             "train": TrainSettings,
@@ -89,9 +103,20 @@ def run_command(arguments: Sequence[str]) -> int:
         },
     )
     given = parse("run", summary, shape, arguments)
+    signals = Signals()
+    try:
+        return _run(given, signals)
+    except Stopped:
+        if not signals.exit_code:
+            raise
+        warn("ended; the same command again goes on")
+        return signals.exit_code
+
+
+def _run(given: Given, signals: Signals) -> int:
     done = run(
         given.words["WORK"],
-        lists=_lists(given),
+        lists=_folder_or_addresses(given, signals),
         name=_name(given),
         importing=given.settings("import", ImportSettings),
         splitting=given.settings("split", SplitSettings),
@@ -214,6 +239,31 @@ def evaluate_command(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _folder_or_addresses(given: Given, signals: Signals) -> Lists | Addresses:
+    """What the whole way begins with; raises SettingsError unless it is one of the two."""
+    if (FOLDER.flag in given.options) == (URLS.flag in given.options):
+        found = "both are given" if FOLDER.flag in given.options else "neither is given"
+        raise SettingsError(
+            [f"--folder or --urls: {found}; expected: a folder of photos, or a list of addresses"]
+        )
+    if FOLDER.flag in given.options:
+        return _lists(given)
+    only_of_folders = [flag for flag in (LANDMARKS.flag, NOTES.flag) if flag in given.options]
+    if only_of_folders:
+        raise SettingsError(
+            [
+                f"{flag} goes with --folder; expected with --urls: columns of the list"
+                for flag in only_of_folders
+            ]
+        )
+    return Addresses(
+        Path(given.options[URLS.flag]),
+        settings=given.settings("download", DownloadSettings),
+        hosts=given.path(HOSTS.flag),
+        attended=lambda: attended(signals),
+    )
+
+
 def _lists(given: Given) -> Lists:
     return Lists(
         _required_path(given, FOLDER.flag), given.path(LANDMARKS.flag), given.path(NOTES.flag)
@@ -309,6 +359,7 @@ def scored(done: Evaluated) -> str:
 
 
 WORDS_OF: dict[type[Project], Callable[..., str]] = {
+    Downloaded: downloaded,
     Imported: imported,
     Parted: parted,
     Trained: trained,

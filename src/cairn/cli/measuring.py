@@ -7,11 +7,20 @@ from pathlib import Path
 
 from cairn.base.checks import nearest_name
 from cairn.base.errors import SettingsError
-from cairn.base.settings import BenchSettings, DescribeSettings, PartsSettings, TrainSettings
+from cairn.base.settings import (
+    BenchSettings,
+    DescribeSettings,
+    DownloadBenchSettings,
+    PartsSettings,
+    TrainSettings,
+)
+from cairn.bench import ways
+from cairn.bench.download import Contender, DownloadBench, bench_download
 from cairn.bench.embed import CAIRN, EmbedBench, bench_embed
 from cairn.bench.parts import BASELINE, Row, bench_parts
 from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Option, Shape, parse
+from cairn.engines.local import processors
 from cairn.models.backbones import open_backbone
 from cairn.pipeline.comparing import prepare_parts
 from cairn.pipeline.importing import Lists
@@ -21,6 +30,9 @@ WORK = Option(
 )
 FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
 NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
+IMG2DATASET = Option(
+    "--img2dataset", "the Python of an environment that has img2dataset, to measure it too", value="PYTHON"
+)  # fmt: skip
 
 
 def bench_command(arguments: Sequence[str]) -> int:
@@ -72,6 +84,52 @@ def _say_embed(found: EmbedBench) -> None:
     bare = found.ratio(CAIRN, "OpenVINO fp32")
     if bare is not None:
         say(f"Cairn reaches {bare:.0%} of the bare OpenVINO runtime")
+
+
+def _download(arguments: Sequence[str]) -> int:
+    shape = Shape((), (IMG2DATASET, WORK), {"bench_download": DownloadBenchSettings})
+    given = parse("bench download", BENCHES["download"][0], shape, arguments)
+    settings = given.settings("bench_download", DownloadBenchSettings)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = bench_download(
+            given.path(WORK.flag) or Path(scratch),
+            settings=settings,
+            img2dataset=given.path(IMG2DATASET.flag),
+            watch=TerminalWatch(),
+        )
+    _say_download(found)
+    return 0
+
+
+def _say_download(found: DownloadBench) -> None:
+    say(
+        f"{found.n_images:,} addresses of {found.n_photos} photos, 1600 × 1200, {found.photo_bytes / 1000:.0f} kB, "
+        f"to {ways.SIDE_PX} px, quality {found.quality}"
+    )
+    versions = [f"{name} {version}" for name, version in found.versions.items()]
+    say(", ".join([f"{found.processor}, {processors()} processors", *versions]))
+    head = ("contender", "CPU ms/photo", "spread", "start CPU s", "photos/s", "spread", "peak MB", "error")  # fmt: skip
+    say(table(head, [_download_row(contender) for contender in found.contenders]))
+    for name, reason in found.left_out.items():
+        say(f"left out: {name}: {reason}")
+    for other in (ways.IMG2DATASET, ways.OLD_SCRIPT, ways.BARE):
+        share = found.cpu_share(ways.CAIRN, other)
+        if share is not None:
+            say(f"Cairn takes {share:.2f} × the CPU of {other}")
+
+
+def _download_row(contender: Contender) -> tuple[str, ...]:
+    cpu_ms, rates, peak = contender.cpu_ms, contender.images_per_s, contender.peak_bytes
+    return (
+        contender.name,
+        f"{statistics.median(cpu_ms):.2f}",
+        f"{min(cpu_ms):.2f} to {max(cpu_ms):.2f}",
+        f"{contender.start_cpu_s:.2f}",
+        f"{statistics.median(rates):.1f}",
+        f"{min(rates):.1f} to {max(rates):.1f}",
+        "" if peak is None else f"{peak / 1e6:.0f}",
+        f"{contender.error:.2f}",
+    )
 
 
 def _parts(arguments: Sequence[str]) -> int:
@@ -126,6 +184,10 @@ def _spread(values: Sequence[float]) -> float:
 
 BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "embed": ("descriptors a second: torch, ONNX Runtime, OpenVINO and Cairn in one run", _embed),
+    "download": (
+        "CPU, memory and pixels of downloads: Cairn, img2dataset, the old script, the limit",
+        _download,
+    ),
     "parts": (
         "GAP with distractors: what each part of the recogniser adds, over several splits",
         _parts,

@@ -13,7 +13,7 @@ from cairn.algorithms.answering import FittedRecognizer
 from cairn.algorithms.candidates import Gallery
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
-from cairn.base.settings import DescribeSettings, ImportSettings, TrainSettings
+from cairn.base.settings import DescribeSettings, TrainSettings
 from cairn.base.watching import Advance, Watch
 from cairn.bundles import BackboneCard, Bundle, BundleCard, open_bundle
 from cairn.engines.local import LocalEngine
@@ -193,8 +193,6 @@ def _no_gallery() -> Gallery:
 def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
     backbone, gallery = project.embedder.backbone, fitted.recognizer.gallery
     _, train = training_settings(project.work, name)
-    importing = project.work.card("import")
-    max_side_px = importing.settings["max_side_px"] if importing else ImportSettings().max_side_px
     return BundleCard(
         cairn=__version__,
         backbone=BackboneCard(
@@ -202,7 +200,7 @@ def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
             outputs=backbone.outputs, config=backbone.config,
         ),
         describe=_anywhere(project.embedder.settings, backbone.name),
-        max_side_px=int(str(max_side_px)),
+        max_side_px=project.work.max_side_px(),
         train=train,
         threshold=fitted.recognizer.threshold,
         n_images=len(gallery.vectors),

@@ -7,6 +7,10 @@ from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
 from cairn.records.scores import Estimate, Scores
 from cairn.records.split import Split
+from cairn.records.tally import Tally
+from cairn.stages.download.cost import Cost
+from cairn.stages.download.problems import Problems
+from cairn.stages.download.verdicts import Verdict
 from cairn.stages.split import Leakage
 
 
@@ -23,6 +27,35 @@ class Imported(Project):
 
     catalog: Catalog
     n_in_two_folders: int
+
+
+@dataclass(frozen=True)
+class Downloaded(Project):
+    """What download left; `tally` counts every row of the list.
+
+    was_stopped: it was asked to end before all was done. failed_too_often: --max-failures was reached.
+    """
+
+    tally: Tally
+    report: Path
+    was_stopped: bool
+    failed_too_often: bool
+
+    @property
+    def catalog(self) -> Catalog:
+        """Every row of every list of the work folder, read anew."""
+        return self.work.catalog()
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a dry run found: what is odd about the list, what would be fetched, and what that costs."""
+
+    list_name: str
+    counts: dict[Verdict, int]
+    n_wanted: int
+    problems: Problems
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -77,7 +110,7 @@ class Evaluated(Project):
 class Run:
     """What the whole way left; `evaluated` is None where the split has no test part."""
 
-    imported: Imported
+    gathered: Imported | Downloaded
     parted: Parted
     trained: Trained
     indexed: Indexed

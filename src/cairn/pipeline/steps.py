@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cairn.base.errors import Stopped
 from cairn.base.files import Card, digest_file
 from cairn.base.settings import (
     DescribeSettings,
@@ -17,6 +18,7 @@ from cairn.bundles import folder_bytes, open_bundle
 from cairn.engines.local import LocalEngine
 from cairn.models.embedder import open_embedder
 from cairn.pipeline.describing import embedder_of
+from cairn.pipeline.downloading import Addresses
 from cairn.pipeline.fitting import (
     Described,
     described,
@@ -27,9 +29,19 @@ from cairn.pipeline.fitting import (
     training_settings,
 )
 from cairn.pipeline.importing import Lists, import_lists, require_apart
-from cairn.pipeline.results import Evaluated, Imported, Indexed, Parted, Project, Run, Trained
+from cairn.pipeline.results import (
+    Downloaded,
+    Evaluated,
+    Imported,
+    Indexed,
+    Parted,
+    Project,
+    Run,
+    Trained,
+)
 from cairn.pipeline.scoring import score_project
 from cairn.pipeline.work_folder import WorkFolder, model_name
+from cairn.records.catalog import PENDING
 from cairn.records.split import TEST, Split
 from cairn.stages.import_photos import in_two_folders
 from cairn.stages.listing import list_files
@@ -147,6 +159,21 @@ def index(work: str | Path, *, name: str = DEFAULT_MODEL, watch: Watch | None = 
         return _indexed(place, name, project, fitted, shown)
 
 
+def _gathered(
+    work: str | Path, lists: Lists | Addresses, importing: ImportSettings | None, watch: Watch
+) -> Imported | Downloaded:
+    """The images of the folder or list in the catalog; raises Stopped where the download was ended early."""
+    if isinstance(lists, Lists):
+        return import_photos(work, lists=lists, settings=importing, watch=watch)
+    downloaded = lists.download(work, watch=watch)
+    if downloaded.was_stopped or downloaded.failed_too_often:
+        raise Stopped(
+            f"the download ended early, with {downloaded.tally.count(PENDING):,} rows left; all rows were expected before "
+            "anything is trained; run the same command again to go on"
+        )
+    return downloaded
+
+
 def _indexed(
     place: WorkFolder, name: str, project: Described, fitted: Fitted, watch: Watch
 ) -> Indexed:
@@ -179,7 +206,7 @@ def evaluate(
 def run(
     work: str | Path,
     *,
-    lists: Lists,
+    lists: Lists | Addresses,
     name: str = DEFAULT_MODEL,
     importing: ImportSettings | None = None,
     splitting: SplitSettings | None = None,
@@ -190,8 +217,9 @@ def run(
     told: Callable[[Project], None] = lambda left: None,
     watch: Watch | None = None,
 ) -> Run:
-    """The whole way: import, split, train, index, evaluate; what is done already is not done again.
+    """The whole way: import or download, split, train, index, evaluate; what is done already is not done again.
 
+    lists: a folder of photos, or a list of addresses. importing: how photos of a folder enter.
     told: called with what each step left, as soon as it is done.
     """
     shown, chosen = watch or Silent(), training or TrainSettings()
@@ -199,12 +227,13 @@ def run(
     started = time.monotonic()
     place = WorkFolder(Path(work))
     # What would fail later is told before hours of work: photos that are not there, a backbone that is not.
-    require_apart(place.root, lists.folder)
-    list_files(lists.folder)
+    if isinstance(lists, Lists):
+        require_apart(place.root, lists.folder)
+        list_files(lists.folder)
     with place.locked():
         embedder = embedder_of(describing or DescribeSettings(), work=place, watch=shown)
-    imported = import_photos(work, lists=lists, settings=importing, watch=shown)
-    told(imported)
+    gathered = _gathered(work, lists, importing, shown)
+    told(gathered)
     parted = split(work, settings=splitting, fresh=fresh, watch=shown)
     told(parted)
     with place.locked():
@@ -221,4 +250,4 @@ def run(
                 parted=parted, started=started,
             )  # fmt: skip
             told(evaluated)
-    return Run(imported, parted, trained, indexed, evaluated)
+    return Run(gathered, parted, trained, indexed, evaluated)

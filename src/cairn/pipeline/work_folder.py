@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cairn.base.errors import InputError
 from cairn.base.files import Card, disk_errors, safe_name, sweep_parts
+from cairn.base.settings import ImportSettings
 from cairn.images.store import FolderStore
 from cairn.records.catalog import Catalog
 from cairn.records.landmarks import Landmarks
@@ -48,6 +49,11 @@ class WorkFolder:
         return self.root / "split.parquet"
 
     @property
+    def journal_path(self) -> Path:
+        """How each downloaded row ended."""
+        return self.root / "journal.sqlite"
+
+    @property
     def reports(self) -> Path:
         """The folder of reports."""
         return self.root / "reports"
@@ -72,6 +78,11 @@ class WorkFolder:
     def import_parts(self, list_name: str) -> Path:
         """The folder of the parts of one list that are imported already."""
         return self.root / "parts" / "import" / safe_name(list_name)
+
+    @property
+    def download_parts(self) -> Path:
+        """Where the rows of a download lie until they are joined to the catalog."""
+        return self.root / "parts" / "download"
 
     def card_path(self, stage: str) -> Path:
         """The card of a stage whose artefact is a single file."""
@@ -99,9 +110,15 @@ class WorkFolder:
         """Nothing, where this is a work folder; otherwise raises InputError."""
         if not self.catalog_path.is_file():
             raise InputError(
-                f"{self.root} is no work folder: it holds no catalog.parquet; a folder that cairn import "
-                f"has filled was expected; run: cairn import {self.root} --folder DIR"
+                f"{self.root} is no work folder: it holds no catalog.parquet; a folder that cairn import or cairn "
+                f"download has filled was expected; run: cairn import {self.root} --folder DIR"
             )
+
+    def max_side_px(self) -> int:
+        """The longest side at which photos are seen: the largest at which any were kept."""
+        cards = [card for stage in ("import", "download") if (card := self.card(stage))]
+        sides = [int(str(card.settings["max_side_px"])) for card in cards]
+        return max(sides, default=ImportSettings().max_side_px)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -7,10 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from cairn.base.errors import InputError
-from cairn.records.tables import Schema, read_table, require_schema, write_table
+from cairn.records.tables import Schema, read_table, require_schema, scan_table, write_table
 
 KEPT, DUPLICATE, FAILED, EXCLUDED = "kept", "duplicate", "failed", "excluded"
-STATUSES = (KEPT, DUPLICATE, FAILED, EXCLUDED)
+PENDING = "pending"
+STATUSES = (KEPT, DUPLICATE, FAILED, EXCLUDED, PENDING)
 CATALOG_SCHEMA: Schema = {
     "list": pl.String,
     "row": pl.Int64,
@@ -30,7 +31,13 @@ CATALOG_SCHEMA: Schema = {
     "likeness": pl.Binary,
     "licence": pl.String,
     "author": pl.String,
+    "fetched_from": pl.String,
+    "attempts": pl.Int32,
+    "fetched_at": pl.Datetime("ms", "UTC"),
 }
+MADE_BY = "cairn import WORK --folder DIR"
+# Catalogs from before `cairn download` lack these; all of their rows were imported.
+OF_DOWNLOADS = ("fetched_from", "attempts", "fetched_at")
 
 
 @dataclass(frozen=True)
@@ -41,18 +48,18 @@ class Catalog:
 
     def __post_init__(self) -> None:
         require_schema(self.table, CATALOG_SCHEMA, what="the catalog")
-        unknown = set(self.table["status"]) - set(STATUSES)
+        unknown = set(self.table["status"].unique()) - set(STATUSES)
         if unknown:
             raise InputError(
                 f"the catalog has the status {sorted(map(str, unknown))}; one of {STATUSES} was "
-                "expected; make it again with: cairn import"
+                "expected; make it again with cairn import or cairn download"
             )
         kept = self.images["image_id"]
         if kept.n_unique() != len(kept):
             twice = kept.filter(kept.is_duplicated())[0]
             raise InputError(
                 f"the catalog keeps the image {twice} twice; each image once was expected; "
-                "make it again with: cairn import"
+                "make it again with cairn import or cairn download"
             )
 
     @property
@@ -83,9 +90,22 @@ class Catalog:
     @staticmethod
     def read(path: Path) -> "Catalog":
         """The catalog that `path` holds."""
-        return Catalog(read_table(path, what="a catalog", made_by="cairn import WORK --folder DIR"))
+        table = read_table(path, what="a catalog", made_by=MADE_BY)
+        return Catalog(_with_columns_of_downloads(table.lazy()).collect())
+
+    @staticmethod
+    def scan(path: Path) -> pl.LazyFrame:
+        """The rows of the catalog, or of a part of one, at `path`: only what is asked for is read, and nothing checked."""
+        return _with_columns_of_downloads(scan_table(path, what="a catalog", made_by=MADE_BY))
 
     @staticmethod
     def of(rows: Iterable[dict[str, object]]) -> "Catalog":
         """A catalog of rows given as dicts; absent columns are null."""
         return Catalog(pl.DataFrame(list(rows), schema=CATALOG_SCHEMA))
+
+
+def _with_columns_of_downloads(table: pl.LazyFrame) -> pl.LazyFrame:
+    there = table.collect_schema().names()
+    return table.with_columns(
+        pl.lit(None, CATALOG_SCHEMA[name]).alias(name) for name in OF_DOWNLOADS if name not in there
+    )

@@ -1,5 +1,7 @@
 """How records that are tables check, write and read themselves."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -40,8 +42,26 @@ def read_table(path: Path, *, what: str, made_by: str) -> pl.DataFrame:
 
     Raises InputError where there is none or it cannot be read; `made_by` is the command to run.
     """
-    try:
+    with _told(path, what, made_by):
         return pl.read_parquet(path)
+
+
+def scan_table(path: Path, *, what: str, made_by: str) -> pl.LazyFrame:
+    """The Parquet table at `path`, of which only what is asked for is read.
+
+    Raises InputError where there is none or it is none; `made_by` is the command to run.
+    """
+    with _told(path, what, made_by):
+        table = pl.scan_parquet(path)
+        # Reads how the file ends, where Parquet says what it holds.
+        table.collect_schema()
+        return table
+
+
+@contextlib.contextmanager
+def _told(path: Path, what: str, made_by: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise InputError(
             f"{path} does not exist; {what} was expected there; run: {made_by}"

@@ -14,6 +14,7 @@ from cairn.records.scores import CalibrationBin, Scores
 WIDTH, HEIGHT = 460, 320
 LEFT, RIGHT, TOP, BOTTOM = 76, 430, 18, 268
 MAX_TAIL_POINTS = 400
+TIME_UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,35 @@ def tail_chart(counts: Sequence[int]) -> Chart:
         y_title="images",
         x_ticks=tuple(Tick(_across(row / n), f"{row:,}") for row in range(0, n + 1, step)),
         y_ticks=tuple(Tick(_up(math.log10(mark) / top), f"{mark:,}") for mark in marks),
+        path=_path(spots),
+        area=_closed(spots),
+    )
+
+
+def fetched_chart(times_s: Sequence[float], *, n_kept: int) -> Chart:
+    """The images that were there after each time, from the first to the last.
+
+    times_s: seconds, ascending, two or more that differ; a sample of `n_kept` images, evenly taken.
+    """
+    first, span_s = times_s[0], times_s[-1] - times_s[0]
+    unit, unit_s = next((u, s) for u, s in TIME_UNITS if span_s >= 2 * s or s == 1)
+    step_s = _nice_step(span_s / unit_s, most=6) * unit_s
+    step = max(1, round(_nice_step(n_kept, most=5)))
+    top = math.ceil(n_kept / step) * step
+    spots = [
+        (_across((at - first) / span_s), _up((place + 1) / len(times_s) * n_kept / top))
+        for place, at in enumerate(times_s)
+    ]
+    n_ticks = math.floor(span_s / step_s + 1e-9)
+    return Chart(
+        summary=f"{n_kept:,} images kept over {span_s / unit_s:.1f} {unit}.",
+        x_title=f"{unit} since the first image",
+        y_title="images kept",
+        x_ticks=tuple(
+            Tick(_across(i * step_s / span_s), f"{i * step_s / unit_s:g}")
+            for i in range(n_ticks + 1)
+        ),
+        y_ticks=tuple(Tick(_up(n / top), f"{n:,}") for n in range(0, top + 1, step)),
         path=_path(spots),
         area=_closed(spots),
     )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import polars as pl
 
 from cairn.base.checks import counted
@@ -13,6 +12,7 @@ from cairn.records.split import PARTS
 from cairn.reports import charts, sheets
 from cairn.reports.charts import percent
 from cairn.reports.contents import ReportContents
+from cairn.reports.pages import render
 
 N_LARGEST, MAX_LANDMARK_ROWS = 30, 200
 FIRST_CARDS = ("gap", "gap_without_distractors", "top1", "known_answered_rightly")
@@ -68,17 +68,7 @@ def write_report(path: Path, contents: ReportContents) -> None:
 
 def render_report(contents: ReportContents) -> str:
     """The report as the text of one HTML file."""
-    loader = jinja2.PackageLoader("cairn", "reports/templates")
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, counted=counted, number=lambda value: f"{value:,}")
-    values = _numbers(contents) | _photos(contents)
-    return environment.get_template("report.html.j2").render(values)
+    return render("report.html.j2", _numbers(contents) | _photos(contents))
 
 
 def _numbers(contents: ReportContents) -> dict[str, object]:

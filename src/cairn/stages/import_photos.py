@@ -1,35 +1,24 @@
 """Import: a folder for each landmark becomes catalog rows and checked images in the store."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from cairn.algorithms.duplicates import likeness
 from cairn.base.errors import InputError
 from cairn.base.files import digest_bytes
 from cairn.base.settings import ImportSettings
 from cairn.engines.local import Engine
-from cairn.images.pixels import (
-    UNTOUCHED_SUFFIX,
-    Cause,
-    Decoded,
-    Limits,
-    PixelError,
-    decode,
-    encode_jpeg,
-    shrink,
-)
+from cairn.images.keeping import Fit, keep
+from cairn.images.pixels import Cause, Limits, PixelError
 from cairn.images.store import ImageStore, image_path
 from cairn.records.catalog import CATALOG_SCHEMA, DUPLICATE, EXCLUDED, FAILED, KEPT, Catalog
 from cairn.records.landmarks import Landmarks
+from cairn.stages.joining import with_twins
 from cairn.stages.listing import ALONE_FOLDER, NONE_FOLDER, UNKNOWN_FOLDER, ListedFile, Note, Notes
 
-SYSTEM_FILE, NO_FOLDER, SAME_BYTES = "system file", "in no landmark's folder", "duplicate bytes"
+SYSTEM_FILE, NO_FOLDER = "system file", "in no landmark's folder"
 Row = dict[str, object]
 
 
@@ -96,19 +85,19 @@ def _kept(
 ) -> Row:
     limits = Limits(settings.max_pixels, settings.max_bytes)
     content = _read(origin.folder / file.name_on_disk, file.size_bytes, limits)
-    decoded = decode(content, limits=limits)
-    kept, suffix, pixels = _what_to_keep(content, decoded, settings)
-    path = image_path(landmark_id, image_id, suffix)
-    origin.store.write(path, kept)
+    fit = Fit(max_side_px=settings.max_side_px, quality=settings.quality, thorough=True)
+    image = keep(content, fit=fit, limits=limits)
+    path = image_path(landmark_id, image_id, image.suffix)
+    origin.store.write(path, image.content)
     return {
         "status": KEPT,
         "path": path,
-        "height_px": pixels.shape[0],
-        "width_px": pixels.shape[1],
-        "size_bytes": len(kept),
-        "digest": digest_bytes(content),
-        "kept_digest": digest_bytes(kept),
-        "likeness": likeness(pixels),
+        "height_px": image.height_px,
+        "width_px": image.width_px,
+        "size_bytes": len(image.content),
+        "digest": image.digest,
+        "kept_digest": image.kept_digest,
+        "likeness": image.likeness,
     }
 
 
@@ -128,15 +117,6 @@ def _read(path: Path, size_bytes: int, limits: Limits) -> bytes:
         ) from error
 
 
-def _what_to_keep(
-    content: bytes, decoded: Decoded, settings: ImportSettings
-) -> tuple[bytes, str, npt.NDArray[np.uint8]]:
-    if decoded.plain and max(decoded.pixels.shape[:2]) <= settings.max_side_px:
-        return content, UNTOUCHED_SUFFIX[decoded.format], decoded.pixels
-    pixels = shrink(decoded.pixels, max_side_px=settings.max_side_px)
-    return encode_jpeg(pixels, quality=settings.quality), ".jpg", pixels
-
-
 def join_rows(rows: Iterable[Row], *, notes: Notes, before: Catalog | None) -> Catalog:
     """The catalog of `rows` with what `notes` say; rows of other lists in `before` stay in front.
 
@@ -144,32 +124,25 @@ def join_rows(rows: Iterable[Row], *, notes: Notes, before: Catalog | None) -> C
     of several landmarks is taken to show them all.
     """
     new = list(rows)
-    lists = {row["list"] for row in new}
-    old = (
-        [row for row in before.table.iter_rows(named=True) if row["list"] not in lists]
-        if before
-        else []
-    )
     notes.require_clear([str(row["source"]) for row in new])
     noted = [_with_note(row, notes.of(str(row["source"]))) for row in new]
-    _require_known_landmarks([*old, *noted], notes)
-    return Catalog.of(_without_twins([*old, *noted]))
-
-
-def _own_truth(row: Row) -> list[str] | None:
-    shown = row["own_landmark_ids"]
-    return [str(landmark_id) for landmark_id in shown] if isinstance(shown, list) else None
+    table = pl.DataFrame(noted, schema=CATALOG_SCHEMA)
+    if before is not None:
+        lists = table["list"].unique()
+        table = pl.concat([before.table.filter(~pl.col("list").is_in(lists.implode())), table])
+    _require_known_landmarks(table, notes)
+    return Catalog(with_twins(table))
 
 
 def _with_note(row: Row, note: Note) -> Row:
-    shown = _own_truth(row)
-    if shown is not None:
+    shown = row["own_landmark_ids"]
+    if isinstance(shown, list):
         row = row | {"own_landmark_ids": list(dict.fromkeys([*shown, *note.also_shows]))}
     return row | {"licence": note.licence, "author": note.author}
 
 
-def _require_known_landmarks(rows: Sequence[Row], notes: Notes) -> None:
-    with_folder = {shown[0] for row in rows if (shown := _own_truth(row))}
+def _require_known_landmarks(table: pl.DataFrame, notes: Notes) -> None:
+    with_folder = set(table["own_landmark_ids"].list.first().unique())
     named = {landmark for note in notes.by_photo.values() for landmark in note.also_shows}
     unknown = sorted(named - with_folder)
     if unknown:
@@ -177,30 +150,6 @@ def _require_known_landmarks(rows: Sequence[Row], notes: Notes) -> None:
             f"the notes name {', '.join(unknown[:5])}, which no photo's folder is called; names of "
             "landmark folders were expected; mend the notes or add a folder with photos of it"
         )
-
-
-def _without_twins(rows: Sequence[Row]) -> list[Row]:
-    """Rows as given, but of those with the same bytes only one is kept, and shows what all of them show."""
-    same: dict[object, list[int]] = defaultdict(list)
-    joined = [row | {"landmark_ids": _own_truth(row)} for row in rows]
-    for place, row in enumerate(joined):
-        if row["status"] in (KEPT, DUPLICATE):
-            same[row["digest"]].append(place)
-    for places in same.values():
-        kept = next((place for place in places if rows[place]["status"] == KEPT), places[0])
-        truth = _joined_truth([_own_truth(rows[place]) for place in places])
-        twin_id = rows[kept]["image_id"]
-        for place in places:
-            found = {"status": DUPLICATE, "cause": SAME_BYTES, "twin_id": twin_id}
-            if place == kept:
-                found = {"status": KEPT, "cause": None, "twin_id": None, "landmark_ids": truth}
-            joined[place] = joined[place] | found
-    return joined
-
-
-def _joined_truth(truths: Sequence[list[str] | None]) -> list[str] | None:
-    known = [truth for truth in truths if truth is not None]
-    return list(dict.fromkeys(i for truth in known for i in truth)) if known else None
 
 
 def landmarks_of(catalog: Catalog, given: Landmarks | None, before: Landmarks | None) -> Landmarks:

@@ -6,7 +6,7 @@ from cairn.base.errors import CairnError
 
 
 class FetchCause(StrEnum):
-    """Why an address gave no bytes; what is wrong with the bytes themselves is a `pixels.Cause`."""
+    """Why an address, or the tar of a data set, gave no bytes; what is wrong with the bytes themselves is a `pixels.Cause`."""
 
     NO_ADDRESS = "no address"
     BAD_ADDRESS = "bad address"
@@ -33,6 +33,8 @@ class FetchCause(StrEnum):
     HOST_ERROR = "host error"
     HOST_GIVEN_UP = "host given up"
     NO_CONTACT = "host wants a contact"
+    TAR_FAILED = "tar failed"
+    NOT_IN_TAR = "not in its tar"
 
 
 # Another try, now or in another run, may well end otherwise.
@@ -51,6 +53,7 @@ PASSING = frozenset(
         FetchCause.HOST_ERROR,
         FetchCause.HOST_GIVEN_UP,
         FetchCause.NO_CONTACT,
+        FetchCause.TAR_FAILED,
     }
 )
 

@@ -1,0 +1,160 @@
+"""The command that fetches: download."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cairn.base.checks import counted
+from cairn.base.errors import SettingsError
+from cairn.base.settings import DownloadSettings, SelectSettings
+from cairn.cli.display import TerminalWatch, program, say, table
+from cairn.cli.flags import Given, Option, Shape, Word, parse
+from cairn.cli.live import Signals, attended, duration
+from cairn.images.fetch.causes import PASSING
+from cairn.pipeline.downloading import ANY_CAUSE, download, look
+from cairn.pipeline.results import Downloaded, Looked
+from cairn.records.catalog import PENDING
+from cairn.stages.download.cost import Cost
+from cairn.stages.download.verdicts import Verdict
+
+WORK = Word("WORK", "the work folder: where this project's data lies")
+URLS = Option("--urls", "the list: a CSV with a column of addresses", value="CSV")
+HOSTS = Option("--hosts", "a table of hosts and their rules, instead of Cairn's own", value="TOML")
+DRY_RUN = Option(
+    "--dry-run", "say what is odd about the list and what it will cost; fetch nothing", is_switch=True
+)  # fmt: skip
+RETRY = Option(
+    "--retry-failed", "try again what failed for good too: all of it, or one cause such as 'not found'",
+    value="CAUSE", bare=ANY_CAUSE,
+)  # fmt: skip
+MOST_HOSTS, MOST_LINES = 10, 5
+FAILED_TOO_OFTEN = 1
+
+
+def download_command(arguments: Sequence[str]) -> int:
+    """Addresses become checked images."""
+    summary = "A list of addresses becomes checked images in landmark folders; the same command again goes on."
+    shape = Shape(
+        (WORK,),
+        (URLS, HOSTS, RETRY, DRY_RUN),
+        {"download": DownloadSettings, "select": SelectSettings},
+    )
+    given = parse("download", summary, shape, arguments)
+    if DRY_RUN.flag in given.switches:
+        say(looked(_look(given), given.words["WORK"]))
+        return 0
+    signals = Signals()
+    done = download(
+        given.words["WORK"],
+        urls=required_list(given),
+        settings=given.settings("download", DownloadSettings),
+        selecting=given.settings("select", SelectSettings),
+        hosts=given.path(HOSTS.flag),
+        retry_failed=given.options.get(RETRY.flag),
+        attended=lambda: attended(signals),
+        watch=TerminalWatch(),
+    )
+    say(downloaded(done))
+    say(f"next: {_next(done)}")
+    return signals.exit_code or (FAILED_TOO_OFTEN if done.failed_too_often else 0)
+
+
+def _look(given: Given) -> Looked:
+    return look(
+        given.words["WORK"],
+        urls=required_list(given),
+        settings=given.settings("download", DownloadSettings),
+        selecting=given.settings("select", SelectSettings),
+        hosts=given.path(HOSTS.flag),
+        watch=TerminalWatch(),
+    )
+
+
+def required_list(given: Given) -> Path:
+    """The list that was named; raises SettingsError where none was."""
+    path = given.path(URLS.flag)
+    if path is None:
+        raise SettingsError(
+            ["--urls is not given; a CSV with a column of addresses was expected: --urls list.csv"]
+        )
+    return path
+
+
+def downloaded(done: Downloaded) -> str:
+    """What download left: every row of the list, by how it ended and by host."""
+    tally = done.tally
+    kept = f"{counted(tally.n_kept, 'image')} of {counted(tally.n_landmarks, 'landmark')}"
+    lines = [f"{counted(tally.n_rows, 'row')}: {kept}, {tally.n_bytes / 1e6:,.1f} MB"]
+    ends = [
+        (status if cause is None else f"{status}: {cause}", f"{n:,}")
+        for status, cause, n in tally.ends
+    ]
+    lines.append(table(("ended as", "rows"), [*ends, ("all", f"{tally.n_rows:,}")]))
+    hosts = [
+        (
+            host.host, f"{host.n_rows:,}", f"{host.n_kept:,}", f"{host.n_failed:,}",
+            ", ".join(f"{n:,} {cause}" for cause, n in host.causes[:2]),
+        )
+        for host in tally.hosts[:MOST_HOSTS]
+    ]  # fmt: skip
+    lines.append("")
+    lines.append(table(("host", "rows", "kept", "failed", "failed most often"), hosts))
+    if len(tally.hosts) > MOST_HOSTS:
+        lines.append(f"and {counted(len(tally.hosts) - MOST_HOSTS, 'host')} more: see the report")
+    lines.append("")
+    if done.failed_too_often:
+        lines.append(
+            "ended early: --max-failures was reached; look at the causes, then run the same command again"
+        )
+    lines.append(f"catalog: {done.work.catalog_path}")
+    lines.append(f"report: {done.report}")
+    return "\n".join(lines)
+
+
+def _next(done: Downloaded) -> str:
+    tally, work = done.tally, done.work.root
+    n_waiting, n_passing = tally.count(PENDING), tally.of_causes(frozenset(map(str, PASSING)))
+    if n_waiting:
+        return f"the same command again fetches the {n_waiting:,} rows that are left"
+    if not tally.n_kept:
+        return "nothing was kept; see what the causes above say"
+    again = (
+        f"   (or the same command again: {counted(n_passing, 'row')} may come now)"
+        if n_passing
+        else ""
+    )
+    return f"{program()} split {work}{again}"
+
+
+def looked(found: Looked, work: str) -> str:
+    """What a dry run found, with line numbers, and what the run will cost."""
+    n_rows = sum(found.counts.values())
+    lines = [f"{found.list_name}: {counted(n_rows, 'row')}, {found.n_wanted:,} to be fetched now"]
+    fetched = found.counts[Verdict.FETCH]
+    if fetched > found.n_wanted:
+        lines.append(f"  {fetched - found.n_wanted:,} are settled already by {work}/journal.sqlite")
+    if found.counts[Verdict.NOT_CHOSEN]:
+        lines.append(f"  {found.counts[Verdict.NOT_CHOSEN]:,} are not chosen")
+    for kind, n in found.problems.counts.items():
+        lines.append(f"{n:,} × {kind}")
+        told = found.problems.first.get(kind, [])
+        lines += [f"  line {line:,}: {words}" for line, words in told[:MOST_LINES]]
+        if n > MOST_LINES:
+            lines.append(f"  and {n - MOST_LINES:,} more")
+    if not found.problems.counts:
+        lines.append("nothing is odd about it")
+    return "\n".join([*lines, *_costs(found.cost)])
+
+
+def _costs(cost: Cost) -> list[str]:
+    lines = [
+        f"cost: {cost.received_bytes / 1e9:,.2f} GB received, {cost.kept_bytes / 1e9:,.2f} GB kept in "
+        f"{counted(cost.n_files, 'file')}, at least {duration(cost.hours * 3600)}",
+        f"  {cost.basis}",
+    ]
+    slowest = [
+        (host.host, f"{host.n_rows:,}", duration(host.hours * 3600), host.held_by)
+        for host in cost.slowest[:MOST_LINES]
+    ]
+    if slowest:
+        lines.append(table(("slowest host", "rows", "at least", "held by"), slowest))
+    return lines

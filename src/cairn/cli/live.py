@@ -1,0 +1,142 @@
+"""A running download shown to people: a live picture on a terminal, a line now and then in a log."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from cairn.cli.display import warn
+from cairn.stages.download.progress import Attendance, Snapshot, Stopping
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+LOG_EVERY_S = 15.0
+MOST_HOSTS, MOST_CAUSES = 8, 8
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class LiveDownload:
+    """What shows the snapshots of one download; call it with each of them."""
+
+    def __init__(self, live: "Live | None") -> None:
+        self._live = live
+        self._logged_at = time.monotonic()
+        self._told_wait: str | None = None
+
+    def __call__(self, now: Snapshot) -> None:
+        """The snapshot on the terminal; in a log a line every quarter of a minute."""
+        if self._live is not None:
+            self._live.update(_picture(now))
+            return
+        if now.waits_for != self._told_wait:
+            self._told_wait = now.waits_for
+            if now.waits_for is not None:
+                warn(f"waiting: {now.waits_for}")
+        if time.monotonic() - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = time.monotonic()
+            warn(f"download: {_progress(now)}")
+
+
+@contextmanager
+def shown_download() -> Iterator[LiveDownload]:
+    """Inside it a download is shown on stderr."""
+    if not sys.stderr.isatty():
+        yield LiveDownload(None)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
+        yield LiveDownload(live)
+
+
+class Signals:
+    """Ctrl-C and SIGTERM as they come: the first lets a download drain, the second stops it."""
+
+    def __init__(self) -> None:
+        self.stopping = Stopping()
+        self._first: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """128 and the number of the first signal, as shells have it; 0 where none came."""
+        return 0 if self._first is None else 128 + self._first
+
+    def caught(self, number: int, _frame: FrameType | None) -> None:
+        """A signal has come."""
+        self._first = self._first or number
+        if self.stopping.ask() == 1:
+            warn(
+                "\nending: photos under way are finished and recorded; once more stops at once "
+                "(nothing that was recorded is lost)"
+            )
+
+
+@contextmanager
+def attended(signals: Signals) -> Iterator[Attendance]:
+    """Inside it a download is shown, and the two signals ask it to end instead of ending the program."""
+    before = {number: signal.signal(number, signals.caught) for number in STOPPING_SIGNALS}
+    try:
+        with shown_download() as shown:
+            yield Attendance(shown, signals.stopping)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _progress(now: Snapshot) -> str:
+    left = "" if now.eta_s is None else f", about {duration(now.eta_s)} left"
+    share = 100 * (now.n_kept + now.n_failed) / max(now.n_rows, 1)
+    mbit = 8 * now.bytes_received / 1e6 / max(now.elapsed_s, 1e-9)
+    return (
+        f"{now.n_kept + now.n_failed:,} of {now.n_rows:,} ({share:.0f} %): {now.n_kept:,} kept, "
+        f"{now.n_failed:,} failed; {now.rows_per_s:.1f} a second, {mbit:.1f} Mbit/s{left}"
+    )
+
+
+def _picture(now: Snapshot) -> "RenderableType":
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Table.grid(padding=(0, 1))
+    head.add_row(
+        Text("download"),
+        ProgressBar(total=max(now.n_rows, 1), completed=now.n_kept + now.n_failed, width=32),
+        Text(_progress(now)),
+    )
+    parts: list[RenderableType] = [head]
+    if now.waits_for is not None:
+        parts.append(Text(f"waiting: {now.waits_for}", style="yellow"))
+    if now.hosts:
+        hosts = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for name in ("host", "to do", "at work", "state"):
+            hosts.add_column(name, justify="left" if name in ("host", "state") else "right")
+        for host in now.hosts[:MOST_HOSTS]:
+            hosts.add_row(
+                Text(host.host), f"{host.waiting:,}", f"{host.running:,}", Text(host.state)
+            )
+        parts.append(hosts)
+    if now.causes:
+        shown = list(now.causes.items())[:MOST_CAUSES]
+        more = len(now.causes) - len(shown)
+        said = ", ".join(f"{n:,} {cause}" for cause, n in shown)
+        parts.append(Text(f"failed: {said}{f', and {more} more causes' if more else ''}"))
+    return Group(*parts)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 40 s, 12 min, 3.5 h, 2.1 days."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
