@@ -1,10 +1,13 @@
-"""A plain photo server on the loopback, in a thread of its own: photos of noise, answers as a test orders them."""
+"""A plain photo server on the loopback, in a thread of its own, lists of its photos, and how they are downloaded."""
 
 import asyncio
 import contextlib
 import csv
 import io
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -16,10 +19,20 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
+from cairn.base.settings import DownloadSettings
 from tests.hostile.exchanges import Asked, Book, Exchange
 
 LOOPBACK = "127.0.0.1"
 STOP_S = 10.0
+# The loopback needs no manners, and no room is spared on the disk of a test.
+SETTINGS = DownloadSettings(
+    allow_private=True, host_rate=100_000, host_concurrency=16, spare_disk_mb=0, decoders=2
+)
+COMMAND = (sys.executable, "-m", "cairn", "download")
+FLAGS = (
+    "--allow-private", "--host-rate", "100000", "--host-concurrency", "16", "--spare-disk-mb", "0",
+    "--decoders", "2",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,6 +148,18 @@ def photo(number: int) -> bytes:
     return file.getvalue()
 
 
+def listed(server: PhotoServer, n_rows: int, *, n_landmarks: int = 7) -> list[dict[str, object]]:
+    """Rows of a list: photo after photo, at one host after the other, of one landmark after the other."""
+    return [
+        {
+            "id": f"i{number:05}",
+            "url": server.url(number, host=number % len(server.ports)),
+            "landmark_id": f"landmark_{number % n_landmarks}",
+        }
+        for number in range(n_rows)
+    ]
+
+
 def write_list(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     """`path`, which holds the rows under the names of their columns."""
     given = list(rows)
@@ -143,3 +168,22 @@ def write_list(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
         writer.writeheader()
         writer.writerows(given)
     return path
+
+
+def begun(work: Path, urls: Path, *flags: str, mark: str = "") -> subprocess.Popen[str]:
+    """`cairn download` in a process of its own; `mark` stands in its environment and its children's."""
+    return subprocess.Popen(
+        [*COMMAND, str(work), "--urls", str(urls), *FLAGS, *flags],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"MARK": mark},
+    )  # fmt: skip
+
+
+def marked(mark: str) -> set[int]:
+    """The ids of the processes that live and have `mark` in their environment; Linux only."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        # Processes come and go, and those of others do not tell.
+        with contextlib.suppress(OSError):
+            if f"MARK={mark}\0".encode() in path.read_bytes():
+                found.add(int(path.parent.name))
+    return found

@@ -30,6 +30,7 @@ from cairn.records.tables import Schema
 from cairn.stages import import_photos
 from cairn.stages.download import journal_file, shard_files
 from cairn.stages.evaluate import OUT_OF_FOLD_SCHEMA
+from cairn.stages.gld.tar_state import TarRecord
 from cairn.stages.joining import SAME_BYTES
 from cairn.web import service
 from tests.make import jpeg
@@ -42,7 +43,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 ANCHOR = re.compile(r"\]\(([^)\s#]*)#([^)\s]+)\)")
-FLAG = re.compile(r"--[a-z][a-z-]+")
+FLAG = re.compile(r"--[a-z][a-z0-9-]+")
 # Pages that begin with photos and no project.
 FROM_NOTHING = {"run.md", "import.md", "download.md"}
 SLOW_PAGES = {"README.md", "run.md", "download.md", "bench.md"}
@@ -317,6 +318,7 @@ def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema:
         ("`backbone` of the card", BackboneCard.model_fields),
         ("`config.json` of a backbone", BackboneConfig.model_fields),
         ("`pretrained_cfg`", Preprocessing.model_fields),
+        ("`tar_state.json`", TarRecord.model_fields),
         ("`scores.json`", Scores.model_fields),
         ("`counts`", QueryCounts.model_fields),
         ("An estimate", Estimate.model_fields),

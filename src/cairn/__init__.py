@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         SplitSettings,
         TrainSettings,
     )
+    from cairn.pipeline.dataset_choice import DatasetChoice
+    from cairn.pipeline.datasets import DatasetDownload
     from cairn.pipeline.demo import demo
     from cairn.pipeline.downloading import Addresses, download
     from cairn.pipeline.importing import Lists
@@ -48,6 +50,8 @@ ROOMS = {
         "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ImportSettings",
         "RecognizeSettings", "SelectSettings", "SplitSettings", "TrainSettings",
     ),
+    "cairn.pipeline.dataset_choice": ("DatasetChoice",),
+    "cairn.pipeline.datasets": ("DatasetDownload",),
     "cairn.pipeline.demo": ("demo",),
     "cairn.pipeline.downloading": ("Addresses", "download"),
     "cairn.pipeline.importing": ("Lists",),
@@ -66,6 +70,8 @@ __all__ = [
     "CairnError",
     "Candidate",
     "Catalog",
+    "DatasetChoice",
+    "DatasetDownload",
     "DemoSettings",
     "DescribeSettings",
     "DiskError",

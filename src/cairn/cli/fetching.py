@@ -6,11 +6,16 @@ from pathlib import Path
 from cairn.base.checks import counted
 from cairn.base.errors import SettingsError
 from cairn.base.settings import DownloadSettings, SelectSettings
+from cairn.cli.datasets import OPTIONS as OPTIONS_OF_DATASETS
+from cairn.cli.datasets import choice_of, looked_at_part, next_of_part, tars_of
 from cairn.cli.display import TerminalWatch, program, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.cli.live import Signals, attended, duration
 from cairn.images.fetch.causes import PASSING
-from cairn.pipeline.downloading import ANY_CAUSE, download, look
+from cairn.pipeline.dataset_choice import DatasetChoice
+from cairn.pipeline.datasets import DatasetDownload
+from cairn.pipeline.download_run import ANY_CAUSE
+from cairn.pipeline.downloading import download, look
 from cairn.pipeline.results import Downloaded, Looked
 from cairn.records.catalog import PENDING
 from cairn.stages.download.cost import Cost
@@ -35,10 +40,13 @@ def download_command(arguments: Sequence[str]) -> int:
     summary = "A list of addresses becomes checked images in landmark folders; the same command again goes on."
     shape = Shape(
         (WORK,),
-        (URLS, HOSTS, RETRY, DRY_RUN),
+        (URLS, *OPTIONS_OF_DATASETS, HOSTS, RETRY, DRY_RUN),
         {"download": DownloadSettings, "select": SelectSettings},
     )
     given = parse("download", summary, shape, arguments)
+    choice = choice_of(given, URLS)
+    if choice is not None:
+        return _download_dataset(given, choice)
     if DRY_RUN.flag in given.switches:
         say(looked(_look(given), given.words["WORK"]))
         return 0
@@ -58,6 +66,29 @@ def download_command(arguments: Sequence[str]) -> int:
     return signals.exit_code or (FAILED_TOO_OFTEN if done.failed_too_often else 0)
 
 
+def _download_dataset(given: Given, choice: DatasetChoice) -> int:
+    signals, watch = Signals(), TerminalWatch()
+    asked = DatasetDownload(
+        choice,
+        settings=given.settings("download", DownloadSettings),
+        selecting=given.settings("select", SelectSettings),
+        hosts=given.path(HOSTS.flag),
+        retry_failed=given.options.get(RETRY.flag),
+        attended=lambda: attended(signals),
+    )
+    work = given.words["WORK"]
+    if DRY_RUN.flag in given.switches:
+        for found in asked.look(work, watch=watch):
+            say(looked(found, work) if isinstance(found, Looked) else looked_at_part(found))
+        return 0
+    failed_too_often = False
+    for part in asked.download(work, watch=watch):
+        say("\n".join(filter(None, (downloaded(part.downloaded), tars_of(part)))))
+        say(f"next: {next_of_part(part, _next(part.downloaded))}")
+        failed_too_often |= part.downloaded.failed_too_often
+    return signals.exit_code or (FAILED_TOO_OFTEN if failed_too_often else 0)
+
+
 def _look(given: Given) -> Looked:
     return look(
         given.words["WORK"],
@@ -74,7 +105,10 @@ def required_list(given: Given) -> Path:
     path = given.path(URLS.flag)
     if path is None:
         raise SettingsError(
-            ["--urls is not given; a CSV with a column of addresses was expected: --urls list.csv"]
+            [
+                "--urls is not given; a CSV with a column of addresses was expected: --urls list.csv, or a data set: "
+                "--dataset gld-v2"
+            ]
         )
     return path
 

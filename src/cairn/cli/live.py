@@ -1,5 +1,6 @@
 """A running download shown to people: a live picture on a terminal, a line now and then in a log."""
 
+import contextlib
 import signal
 import sys
 import time
@@ -26,20 +27,20 @@ class LiveDownload:
     def __init__(self, live: "Live | None") -> None:
         self._live = live
         self._logged_at = time.monotonic()
-        self._told_wait: str | None = None
+        self._has_told_wait = False
 
     def __call__(self, now: Snapshot) -> None:
         """The snapshot on the terminal; in a log a line every quarter of a minute."""
         if self._live is not None:
             self._live.update(_picture(now))
             return
-        if now.waits_for != self._told_wait:
-            self._told_wait = now.waits_for
-            if now.waits_for is not None:
-                warn(f"waiting: {now.waits_for}")
+        if now.waits_for is not None and not self._has_told_wait:
+            _warn(f"waiting: {now.waits_for}")
+        self._has_told_wait = now.waits_for is not None
         if time.monotonic() - self._logged_at >= LOG_EVERY_S:
             self._logged_at = time.monotonic()
-            warn(f"download: {_progress(now)}")
+            waiting = "" if now.waits_for is None else f"; waiting: {now.waits_for}"
+            _warn(f"download: {_progress(now)}{waiting}")
 
 
 @contextmanager
@@ -71,7 +72,7 @@ class Signals:
         """A signal has come."""
         self._first = self._first or number
         if self.stopping.ask() == 1:
-            warn(
+            _warn(
                 "\nending: photos under way are finished and recorded; once more stops at once "
                 "(nothing that was recorded is lost)"
             )
@@ -87,6 +88,13 @@ def attended(signals: Signals) -> Iterator[Attendance]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _warn(text: str) -> None:
+    """A line on stderr; where nobody reads it any more, the download goes on without saying."""
+    # A signal may come in the middle of such a line, and what writes it cannot be entered twice (RuntimeError).
+    with contextlib.suppress(BrokenPipeError, RuntimeError):
+        warn(text)
 
 
 def _progress(now: Snapshot) -> str:
@@ -109,9 +117,9 @@ def _picture(now: Snapshot) -> "RenderableType":
     head.add_row(
         Text("download"),
         ProgressBar(total=max(now.n_rows, 1), completed=now.n_kept + now.n_failed, width=32),
-        Text(_progress(now)),
     )
-    parts: list[RenderableType] = [head]
+    # A line of its own: beside the bar it would not fit into a usual terminal.
+    parts: list[RenderableType] = [head, Text(_progress(now))]
     if now.waits_for is not None:
         parts.append(Text(f"waiting: {now.waits_for}", style="yellow"))
     if now.hosts:

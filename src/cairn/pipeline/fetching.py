@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,10 @@ import numpy.typing as npt
 from cairn.base.settings import DownloadSettings
 from cairn.engines.local import processors
 from cairn.images.decoders import Decoders
-from cairn.images.fetch.addresses import host_of
+from cairn.images.fetch.addresses import checked_address, host_of
+from cairn.images.fetch.causes import FetchError
 from cairn.images.fetch.client import Client, ClientSettings, Deadlines
+from cairn.images.fetch.connecting import proxy_address, tls_context
 from cairn.images.fetch.manners import HostManners, Pace
 from cairn.images.fetch.resolving import Lookup, Resolver, system_lookup
 from cairn.images.fetch.rules import HostRules
@@ -21,6 +24,7 @@ from cairn.images.fetch.sizes import smaller_address
 from cairn.images.keeping import Fit
 from cairn.images.pixels import Limits
 from cairn.pipeline.work_folder import WorkFolder
+from cairn.stages.download.backlog import Backlog
 from cairn.stages.download.crew import Crew
 from cairn.stages.download.orders import Ended, Hands, Orders, Output, Record
 from cairn.stages.download.plan import Plan
@@ -31,6 +35,8 @@ from cairn.version import __version__
 
 USER_AGENT = f"Cairn/{__version__}"
 ENOUGH_FOR_A_SHARE = 100
+# Awaited with a host and so many bytes that came from it.
+WaitFor = Callable[[str, int], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -76,26 +82,35 @@ async def _fetch_rows(
         attempts=settings.attempts,
         concurrency=settings.concurrency,
         refusal=_refusal(around.rules, settings.contact),
-        is_too_much=_limit(settings.max_failures),
+        is_too_much=failure_limit(settings.max_failures),
         rng=rng,
     )
-    pace = Pace(settings.bandwidth_mbit, around.rules.of)
+    backlog = Backlog()
+    pace = paced(Pace(settings.bandwidth_mbit, around.rules.of), backlog)
     room = Room(lambda: free_at(place.root), spare_bytes=settings.spare_disk_mb * 1_000_000)
     async with (
         open_client(settings, lookup=around.lookup, pace=pace) as client,
         open_decoders(settings) as decoders,
     ):
-        hands = Hands(client, decoders, output, journal, room)
+        hands = Hands(client, decoders, output, journal, room, backlog=backlog)
         crew = Crew(orders, hands, stopping=attendance.stopping, tell=attendance.tell)
         return await crew.run()
 
 
-def open_client(settings: DownloadSettings, *, lookup: Lookup, pace: Pace | None = None) -> Client:
+def require_ways_out(settings: DownloadSettings) -> None:
+    """Nothing, where proxy and certificates can be used; otherwise raises InputError, before long work begins."""
+    proxy_address(settings.proxy)
+    tls_context(settings.certificates)
+
+
+def open_client(
+    settings: DownloadSettings, *, lookup: Lookup, pace: WaitFor | None = None
+) -> Client:
     """The client that the settings describe; it is to be entered."""
     resolver = Resolver(
         allow_private=settings.allow_private, deadline_s=settings.dns_s, lookup=lookup
     )
-    return Client(_client_settings(settings), resolver, pace=_waiting(pace) if pace else None)
+    return Client(_client_settings(settings), resolver, pace=pace)
 
 
 def _client_settings(settings: DownloadSettings) -> ClientSettings:
@@ -139,7 +154,9 @@ def fit_of(settings: DownloadSettings) -> Fit:
 
 def _task(plan: Plan, index: int, host: str, settings: DownloadSettings, rules: HostRules) -> Task:
     """The first request for a row: at the smaller address, where its host offers one."""
-    url = plan.row(index).url
+    _, url = plan.source.identity(int(plan.offsets[index]))
+    with suppress(FetchError):
+        url = checked_address(url)
     if settings.smaller and not settings.as_it_came:
         side_px = settings.max_side_px * (2 if settings.side == "shortest" else 1)
         smaller = smaller_address(url, rule=rules.of(host), side_px=side_px)
@@ -160,7 +177,7 @@ def _refusal(rules: HostRules, contact: str) -> Callable[[str], str | None]:
     return refusal
 
 
-def _limit(max_failures: str) -> Callable[[int, int], bool]:
+def failure_limit(max_failures: str) -> Callable[[int, int], bool]:
     """Whether so many failed rows of so many that ended are too many; a share counts from 100 rows on."""
     if not max_failures:
         return lambda n_done, n_failed: False
@@ -171,11 +188,13 @@ def _limit(max_failures: str) -> Callable[[int, int], bool]:
     return lambda n_done, n_failed: n_done >= ENOUGH_FOR_A_SHARE and n_failed > share * n_done
 
 
-def _waiting(pace: Pace) -> Callable[[str, int], Awaitable[None]]:
-    """Waits as long as the bandwidth asks for."""
+def paced(pace: Pace, backlog: Backlog | None = None) -> WaitFor:
+    """Waits as long as the bandwidth asks for, and until not too much waits to be decoded."""
     clock = time.monotonic
 
     async def wait(host: str, n_bytes: int) -> None:
+        if backlog is not None:
+            await backlog.room()
         delay_s = pace.delay_s(host, n_bytes, clock())
         if delay_s > 0:
             await asyncio.sleep(delay_s)

@@ -1,11 +1,13 @@
 """The rows of a downloaded list on their way into the catalog: in parts, joined with all other lists."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cairn.base.files import digest_bytes
@@ -19,7 +21,28 @@ from cairn.stages.download.plan import Plan
 from cairn.stages.download.rows import download_rows, keys_of, listed
 from cairn.stages.joining import join_parts
 
-ROWS_A_PART = 100_000
+# So many rows with all that is known of them take some 100 MB on the way.
+ROWS_A_PART = 10_000
+
+
+class TakenIds:
+    """Image ids in 8 bytes each: none of them is ever taken for free; one in a billion billions is the other way round."""
+
+    def __init__(self, ids: pl.Series) -> None:
+        self._hashes: npt.NDArray[np.uint64] = np.sort(ids.hash().to_numpy())
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def __contains__(self, image_id: str) -> bool:
+        return len(self) > 0 and bool(self.has(pl.Series([image_id]))[0])
+
+    def has(self, ids: pl.Series) -> pl.Series:
+        """Which of `ids` are taken."""
+        hashes = ids.hash().to_numpy()
+        places = np.searchsorted(self._hashes, hashes)
+        after = np.append(self._hashes, np.uint64(0))[places]
+        return pl.Series((places < len(self._hashes)) & (after == hashes)) & ids.is_not_null()
 
 
 @dataclass(frozen=True)
@@ -27,15 +50,17 @@ class OtherLists:
     """The image ids that other lists of the work folder have taken, and what this list calls such images."""
 
     list_name: str
-    taken_ids: frozenset[str]
+    taken_ids: TakenIds
 
     @staticmethod
     def of(place: WorkFolder, list_name: str) -> "OtherLists":
         """What the catalog, where there is one, says of lists other than `list_name`."""
         if not place.catalog_path.exists():
-            return OtherLists(list_name, frozenset())
+            return OtherLists(list_name, TakenIds(pl.Series([], dtype=pl.String)))
         others = Catalog.scan(place.catalog_path).filter(pl.col("list") != list_name)
-        return OtherLists(list_name, frozenset(others.select("image_id").collect().to_series()))
+        return OtherLists(
+            list_name, TakenIds(others.select("image_id").collect(engine="streaming").to_series())
+        )
 
     def id_of(self, image_id: str) -> str:
         """The id that an image gets here: the list's own, or one made of both where that is taken."""
@@ -56,63 +81,85 @@ class OtherLists:
         """The rows with the ids that their images have here."""
         if not self.taken_ids:
             return rows
-        clashes = {i: self.id_of(i) for i in rows["image_id"] if i in self.taken_ids}
-        clashes |= {i: self.id_of(i) for i in rows["twin_id"].drop_nulls() if i in self.taken_ids}
+        both = pl.concat([rows["image_id"], rows["twin_id"].drop_nulls()]).unique()
+        clashes = {i: self.id_of(i) for i in both.filter(self.taken_ids.has(both))}
         return (
             rows.with_columns(pl.col("image_id", "twin_id").replace(clashes)) if clashes else rows
         )
 
 
-def write_rows(
-    place: WorkFolder, plan: Plan, journal: Journal, *, others: OtherLists, placeholder_ids: int
-) -> None:
-    """The catalog and the landmarks of `place` hold every row of the plan's list as the journal knows it."""
-    shutil.rmtree(place.download_parts, ignore_errors=True)
-    parts: list[Path] = []
-    named: dict[str, ListRow] = {}
-    list_name = plan.source.name
-    for number, rows in enumerate(_several(plan)):
+@dataclass(frozen=True)
+class LandmarkFacts:
+    """What a list says of a landmark; None where it says nothing."""
+
+    name: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+def tables_of_list(
+    plan: Plan, journal: Journal, facts: dict[str, LandmarkFacts]
+) -> Iterator[pl.DataFrame]:
+    """The catalog's rows of the plan's list as the journal knows them, in order, some at a time.
+
+    facts: gets what the rows say of landmarks.
+    """
+    all_rows = plan.source.rows()
+    while rows := list(islice(all_rows, ROWS_A_PART)):
         wanted = listed(plan, rows)
         outcomes = journal.outcomes(keys_of(wanted).to_numpy())
-        table = download_rows(wanted, outcomes, list_name=list_name)
+        facts |= {
+            row.landmark_id: _said(row) for row in rows if row.landmark_id and _says_more(row)
+        }
+        yield download_rows(wanted, outcomes, list_name=plan.source.name)
+    # Joining needs the memory.
+    journal.let_go()
+
+
+def write_rows(
+    place: WorkFolder, tables: Iterable[pl.DataFrame], *, others: OtherLists, placeholder_ids: int
+) -> None:
+    """The catalog of `place` holds the rows of `tables`, which are those of one list in order, in place of its old ones."""
+    shutil.rmtree(place.download_parts, ignore_errors=True)
+    parts: list[Path] = []
+    for number, table in enumerate(tables):
         parts.append(place.download_parts / f"{number:05}.parquet")
         write_table(others.renamed(table), parts[-1])
-        named |= {row.landmark_id: row for row in rows if row.landmark_id and _says_more(row)}
     before = place.catalog_path if place.catalog_path.exists() else None
     join_parts(
-        parts, place.catalog_path, list_name=list_name, before=before, placeholder_ids=placeholder_ids
+        parts, place.catalog_path, list_name=others.list_name, before=before,
+        placeholder_ids=placeholder_ids,
     )  # fmt: skip
     shutil.rmtree(place.download_parts, ignore_errors=True)
-    _landmarks(place, named).write(place.landmarks_path)
 
 
-def _several(plan: Plan) -> Iterator[list[ListRow]]:
-    rows = plan.source.rows()
-    while several := list(islice(rows, ROWS_A_PART)):
-        yield several
-
-
-def _says_more(row: ListRow) -> bool:
-    return row.name is not None or row.latitude is not None
-
-
-def _landmarks(place: WorkFolder, named: dict[str, ListRow]) -> Landmarks:
-    """The landmarks that kept images show; names and places from the list, else as they were known."""
+def write_landmarks(place: WorkFolder, facts: Mapping[str, LandmarkFacts]) -> None:
+    """`place` holds the landmarks that kept images show; names and places from `facts`, else as they were known."""
     kept = Catalog.scan(place.catalog_path).filter(pl.col("status") == KEPT)
     shown = kept.select(pl.col("landmark_ids").explode().drop_nulls().unique()).collect()
     known: dict[str, dict[str, object]] = {}
     if place.landmarks_path.exists():
         before = Landmarks.read(place.landmarks_path).table
         known = {row["landmark_id"]: row for row in before.iter_rows(named=True)}
-    return Landmarks.of(
-        _landmark(landmark_id, known.get(landmark_id, {}), named.get(landmark_id))
+    Landmarks.of(
+        _landmark(landmark_id, known.get(landmark_id, {}), facts.get(landmark_id))
         for landmark_id in sorted(shown.to_series())
-    )
+    ).write(place.landmarks_path)
 
 
-def _landmark(landmark_id: str, known: dict[str, object], row: ListRow | None) -> dict[str, object]:
+def _says_more(row: ListRow) -> bool:
+    return row.name is not None or row.latitude is not None
+
+
+def _said(row: ListRow) -> LandmarkFacts:
+    return LandmarkFacts(row.name, row.latitude, row.longitude)
+
+
+def _landmark(
+    landmark_id: str, known: dict[str, object], facts: LandmarkFacts | None
+) -> dict[str, object]:
     told = {"landmark_id": landmark_id, "name": landmark_id.replace("_", " ")} | known
-    if row is None:
+    if facts is None:
         return told
-    said = {"name": row.name, "latitude": row.latitude, "longitude": row.longitude}
+    said = {"name": facts.name, "latitude": facts.latitude, "longitude": facts.longitude}
     return told | {key: value for key, value in said.items() if value is not None}

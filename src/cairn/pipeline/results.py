@@ -48,6 +48,42 @@ class Downloaded(Project):
 
 
 @dataclass(frozen=True)
+class DownloadedPart(Project):
+    """What the download of a part of a data set left; the causes of `failed_tars` by place.
+
+    n_tars: of the part; 0 where its photos come from their own addresses. n_unread: not tried yet.
+    """
+
+    downloaded: Downloaded
+    n_tars: int
+    n_unread: int
+    failed_tars: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LookedPart:
+    """What a dry run found of a part of a data set whose photos come in tars.
+
+    n_rows: None where its lists are not here and nobody has counted them; n_chosen, n_wanted: of them, None where the
+    lists are not here. tars: to be read now. disk_bytes: of tars at once, besides what is kept.
+    """
+
+    list_name: str
+    missing_lists: tuple[str, ...]
+    n_rows: int | None
+    n_chosen: int | None
+    n_wanted: int | None
+    n_tars: int
+    n_tars_to_read: int
+    n_photos: int | None
+    received_bytes: int
+    disk_bytes: int
+    kept_bytes: int | None
+    hours: float
+    basis: str
+
+
+@dataclass(frozen=True)
 class Looked:
     """What a dry run found: what is odd about the list, what would be fetched, and what that costs."""
 

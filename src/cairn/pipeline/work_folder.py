@@ -24,6 +24,8 @@ PLACES_OF_PARTS = (
     "parts/import/*/*",
     "reports/*/*",
     "models/*/*",
+    "datasets/*/*",
+    "datasets/*/*/*",
 )
 
 
@@ -83,6 +85,10 @@ class WorkFolder:
     def download_parts(self) -> Path:
         """Where the rows of a download lie until they are joined to the catalog."""
         return self.root / "parts" / "download"
+
+    def dataset(self, name: str) -> Path:
+        """The folder of a data set's lists, of its tars on their way, and of what became of each."""
+        return self.root / "datasets" / safe_name(name)
 
     def card_path(self, stage: str) -> Path:
         """The card of a stage whose artefact is a single file."""

@@ -64,4 +64,4 @@ OF_CAUSE = {
 
 def words_of(status: str, cause: str | None) -> str:
     """What a status and cause mean, in a sentence without its full stop; empty where nothing is to be said."""
-    return OF_CAUSE.get(cause, "") if cause else OF_STATUS.get(status, "")
+    return OF_CAUSE.get(cause or "", OF_STATUS.get(status, ""))

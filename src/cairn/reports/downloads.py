@@ -91,11 +91,11 @@ def _lead(tally: Tally, n_passing: int) -> str:
     ]
     if n_passing:
         said.append(
-            f"{counted(n_passing, 'row')} failed for a cause that may pass: the same command tries them again."
+            f"{counted(n_passing, 'row')} failed for a cause that may pass: the same command tries again."
         )
     if tally.count(PENDING):
         said.append(
-            f"{counted(tally.count(PENDING), 'row')} wait to be fetched: the same command goes on."
+            f"{counted(tally.count(PENDING), 'row')} still to fetch: the same command goes on."
         )
     return " ".join(said)
 

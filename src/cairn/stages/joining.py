@@ -1,5 +1,6 @@
 """Joining: rows with the same bytes find each other, over all lists, however many rows there are."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -9,13 +10,14 @@ import numpy as np
 import polars as pl
 
 from cairn.base.errors import InputError
-from cairn.base.files import write_whole
+from cairn.base.files import disk_errors, write_whole
 from cairn.records.catalog import CATALOG_SCHEMA, DUPLICATE, EXCLUDED, KEPT, Catalog
 
 SAME_BYTES, SAME_ADDRESS, SAME_ID = "duplicate bytes", "same address", "duplicate id"
 PLACEHOLDER = "placeholder"
 # The same picture under so many landmarks is what a host shows in place of photos.
 PLACEHOLDER_LANDMARKS = 3
+PIECE_ROWS = 50_000
 
 _IS_KEPT = pl.col("status") == KEPT
 _IS_PLACEHOLDER = (pl.col("status") == EXCLUDED) & (pl.col("cause") == PLACEHOLDER)
@@ -75,8 +77,30 @@ def join_parts(
     rows = _with_bytes(sources)
     ends = _ends(sources, rows, placeholder_ids)
     _require_ids_once(sources, rows, ends)
-    joined = _joined(sources, ends)
-    write_whole(out, lambda file: joined.sink_parquet(file, maintain_order=True))
+    pieces = out.with_name(f".{out.name}.pieces")
+    with disk_errors(pieces):
+        shutil.rmtree(pieces, ignore_errors=True)
+        pieces.mkdir(parents=True)
+        try:
+            _write_pieces(sources, ends, pieces)
+            joined = pl.scan_parquet(sorted(pieces.iterdir()))
+            write_whole(out, lambda file: joined.sink_parquet(file, maintain_order=True))
+        finally:
+            shutil.rmtree(pieces, ignore_errors=True)
+
+
+def _write_pieces(sources: Sequence[_Source], ends: pl.DataFrame, folder: Path) -> None:
+    """`folder` holds the rows of all sources, each with its end, some in each file, in the order of their names."""
+    # Joined on the way from file to file, millions of rows would all be in memory at once.
+    for source in sources:
+        for start in range(0, source.n_rows, PIECE_ROWS):
+            n_rows = min(PIECE_ROWS, source.n_rows - start)
+            piece = _Source(source.rows.slice(start, n_rows), source.start + start, n_rows)
+            _with_ends(piece, ends).collect().write_parquet(
+                folder / f"{piece.start:012}.parquet", compression="lz4"
+            )
+    if not any(folder.iterdir()):
+        pl.DataFrame(schema=CATALOG_SCHEMA).write_parquet(folder / "none.parquet")
 
 
 def _with_bytes(sources: Sequence[_Source]) -> pl.DataFrame:

@@ -87,16 +87,6 @@ def test_a_row_that_is_never_fetched_ends_as_the_plan_says(
     assert made["attempts"].to_list() == [0]
 
 
-def test_a_row_that_is_not_chosen_any_more_is_left_out_unless_its_image_is_here() -> None:
-    made = ended(rows({"verdict": Verdict.NOT_CHOSEN}, {"key": 7, "verdict": Verdict.NOT_CHOSEN}))
-    assert ends(made) == [(KEPT, None, None, "aa"), ("excluded", "not chosen", None, None)]
-
-
-def test_landmarks_called_none_and_unknown_are_none() -> None:
-    made = ended(rows({"landmark_id": "_none"}, {"landmark_id": "_unknown"}, {"landmark_id": "y"}))
-    assert made["own_landmark_ids"].to_list() == [[], None, ["y"]]
-
-
 @pytest.mark.parametrize(
     ("twin", "end"),
     [

@@ -19,6 +19,7 @@ def lists(folder: Path, texts: dict[str, str]) -> dict[str, Path]:
 
 def rows(part: str, paths: dict[str, Path], *, is_clean: bool = False) -> list[PartRow]:
     with PartRows(GLD, GLD.part(part), paths, is_clean=is_clean) as found:
+        found.open_credits()
         streamed = list(found.rows())
         assert streamed == [found.of(row.image_id) for row in streamed]
         assert found.of("f" * 16) is None

@@ -48,12 +48,17 @@ class HostRule:
     source: str = ""
 
 
+# Redirects may lead to ever new hosts.
+MOST_FOUND = 100_000
+
+
 class HostRules:
     """The rule of each host; hosts that no rule names have the default one."""
 
     def __init__(self, rules: Sequence[HostRule], *, default: HostRule) -> None:
         self.default = default
         self._rule_of = {name: rule for rule in rules for name in rule.hosts}
+        self._found: dict[str, HostRule] = {}
 
     @staticmethod
     def read(path: Path | None = None, *, settings: DownloadSettings) -> "HostRules":
@@ -68,6 +73,14 @@ class HostRules:
 
     def of(self, host: str) -> HostRule:
         """The rule of a host, given as "host" or "host:port"; the most exact name wins."""
+        rule = self._found.get(host)
+        if rule is None:
+            if len(self._found) >= MOST_FOUND:
+                self._found.clear()
+            rule = self._found[host] = self._look_up(host)
+        return rule
+
+    def _look_up(self, host: str) -> HostRule:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         found = self._rule_of.get(name)
         while found is None and name:

@@ -10,7 +10,7 @@ from cairn.records.catalog import KEPT
 from cairn.stages.download.journal import Outcome
 from cairn.stages.download.orders import Output, Record
 from cairn.stages.download.progress import Counts
-from cairn.stages.download.space import TRY_AGAIN_S, Room, is_full_disk
+from cairn.stages.download.space import Room, is_full_disk, when_there_is_room
 
 
 class Books:
@@ -41,26 +41,12 @@ class Books:
 
     async def written(self, index: int, image: KeptImage) -> str | None:
         """Where the image lies; None where the disk stayed full until the run was asked to end."""
-        loop = asyncio.get_running_loop()
-        is_refused = False
-        try:
-            while True:
-                try:
-                    return await loop.run_in_executor(
-                        self._writers, self._output.write, index, image
-                    )
-                except DiskError as error:
-                    if not is_full_disk(error):
-                        raise
-                if not is_refused:
-                    self._room.refused()
-                    is_refused = True
-                if self._ends():
-                    return None
-                await asyncio.sleep(TRY_AGAIN_S)
-        finally:
-            if is_refused:
-                self._room.accepted()
+        loop, write = asyncio.get_running_loop(), self._output.write
+        return await when_there_is_room(
+            lambda: loop.run_in_executor(self._writers, write, index, image),
+            self._room,
+            ends=self._ends,
+        )
 
     def add(self, outcome: Outcome) -> None:
         """A row has ended; the journal is told by the next `record`."""

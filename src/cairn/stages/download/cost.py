@@ -74,7 +74,7 @@ def cost_of(
     counts = (
         np.bincount(numbers, minlength=len(plan.hosts)) if numbers.size else np.zeros(0, np.int64)
     )
-    kept = known.kept_bytes if known else _kept_bytes(settings)
+    kept = known.kept_bytes if known else kept_bytes_of(settings)
     hosts, received = [], 0.0
     for number in np.flatnonzero(counts).tolist():
         host, n_rows = plan.hosts[number], int(counts[number])
@@ -123,7 +123,8 @@ def _long_side_px(settings: DownloadSettings) -> float:
     return settings.max_side_px / (SHAPE if settings.side == "shortest" else 1)
 
 
-def _kept_bytes(settings: DownloadSettings) -> float:
+def kept_bytes_of(settings: DownloadSettings) -> float:
+    """Bytes of one kept image, by an estimate."""
     return min(_jpeg_bytes(_long_side_px(settings), settings.quality), ORIGINAL_BYTES)
 
 

@@ -71,10 +71,10 @@ class Crew:
                     group.create_task(self._one(task))
                 while self._n_running:
                     await self._change(LOOK_AGAIN_S)
-                self._record()
+                self._books.record()
                 # Where the disk is full for the journal, the ticker goes on trying.
-                while self._unrecorded:
-                    await self._change(TICK_S)
+                while not self._books.is_recorded:
+                    await self._change(LOOK_AGAIN_S)
                 ticker.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from None
@@ -172,7 +172,8 @@ class Crew:
     async def _keep(self, task: Task, reply: Reply) -> None:
         """The photo of `reply`, checked, normalised, written and remembered."""
         try:
-            image = await self._hands.decoders.keep(reply.content)
+            with self._hands.backlog.holding(len(reply.content)):
+                image = await self._hands.decoders.keep(reply.content)
         except PixelError as error:
             self._after(task, error, self._hands.clock())
             return
@@ -257,4 +258,3 @@ def _verdict(error: FetchError | PixelError) -> tuple[Verdict, float | None]:
     named = {FetchCause.BUSY: Verdict.BUSY, FetchCause.UNKNOWN_HOST: Verdict.ABSENT}
     otherwise = Verdict.FAILING if error.cause in PASSING else Verdict.OK
     return named.get(error.cause, otherwise), error.retry_after_s
-

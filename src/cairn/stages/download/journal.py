@@ -45,7 +45,6 @@ SELECT = (
     f"SELECT {', '.join(f'outcomes.{name}' for name in COLUMNS)} FROM json_each(?) AS wanted "
     "CROSS JOIN outcomes ON outcomes.rowid = wanted.value"
 )
-KEY_AND_NUMBER = np.dtype([("key", np.int64), ("number", np.int64)])
 RUNNING = "is running"
 Keys = npt.NDArray[np.int64]
 
@@ -107,6 +106,10 @@ class Journal:
     ) -> None:
         self.close()
 
+    def let_go(self) -> None:
+        """The memory in which rows are found (16 bytes each) is free until the next is asked for."""
+        self._newest = None
+
     def begin(self) -> bool:
         """Whether the run before this one came to its end; from now on a run is under way."""
         ended_well = not self.note(RUNNING)
@@ -146,11 +149,8 @@ class Journal:
     def kept_keys(self) -> Keys:
         """The keys of all rows whose image is kept, in the order in which they came."""
         self._numbers()
-        with told(self._path):
-            rows = self._database.execute(
-                "SELECT key FROM outcomes WHERE status = ? ORDER BY rowid", (KEPT,)
-            )
-            return np.fromiter((key for (key,) in rows), np.int64)
+        query = "SELECT key, rowid FROM outcomes WHERE status = ? ORDER BY rowid"
+        return self._keys_and_numbers(query, KEPT)[0]
 
     def failed(self) -> pl.DataFrame:
         """The rows without an image: `key` and `cause`, in the order in which they came."""
@@ -205,17 +205,30 @@ class Journal:
     def _numbers(self) -> tuple[Keys, Keys]:
         """All keys, sorted, and the number of the row of each; rows that were replaced are gone from the file."""
         if self._newest is None:
-            with told(self._path):
-                rows = self._database.execute("SELECT key, rowid FROM outcomes ORDER BY rowid")
-                found = np.fromiter(rows, KEY_AND_NUMBER)
-            found = found[np.argsort(found["key"], kind="stable")]
-            keys: Keys = found["key"].copy()
-            numbers: Keys = found["number"].copy()
-            is_last = np.ones(len(keys), np.bool_)
-            is_last[:-1] = keys[1:] != keys[:-1]
-            self._remove(numbers[~is_last])
-            self._newest = keys[is_last], numbers[is_last]
+            keys, numbers = self._keys_and_numbers("SELECT key, rowid FROM outcomes ORDER BY rowid")
+            order = np.argsort(keys, kind="stable")
+            keys = keys[order]
+            numbers = numbers[order]
+            is_old = np.zeros(len(keys), np.bool_)
+            is_old[:-1] = keys[1:] == keys[:-1]
+            if is_old.any():
+                self._remove(numbers[is_old])
+                keys, numbers = keys[~is_old], numbers[~is_old]
+            self._newest = keys, numbers
         return self._newest
+
+    def _keys_and_numbers(self, query: str, *values: object) -> tuple[Keys, Keys]:
+        """The keys and the numbers of the rows that `query` finds: 16 bytes a row, on the way too."""
+        with told(self._path):
+            (most,) = self._database.execute("SELECT max(rowid) FROM outcomes").fetchone()
+            # Memory that is not written to is not taken.
+            keys, numbers, count = np.empty(most or 0, np.int64), np.empty(most or 0, np.int64), 0
+            rows = self._database.execute(query, values)
+            while several := rows.fetchmany(ROWS_AT_ONCE):
+                part = slice(count, count + len(several))
+                keys[part], numbers[part] = np.array(several, np.int64).T
+                count += len(several)
+        return keys[:count], numbers[:count]
 
     def _remove(self, numbers: Keys) -> None:
         self._newest = None

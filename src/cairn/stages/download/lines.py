@@ -203,6 +203,9 @@ def _over_lines(data: bytes, start: int, after: int, cut: Cut, *, is_all: bool) 
 
 def _is_row(line: bytes, cut: Cut) -> bool:
     """Whether a line is a whole row by itself, which no open quote before it may swallow."""
+    # One quote more on this line may be the one that closes what was opened before it.
+    if line.count(b'"') % 2:
+        return False
     text = _text(line)
     fields = None if text is None else cut_line(text, cut.delimiter)
     if fields is None or isinstance(fields, Malformed) or len(fields) != cut.n_fields:

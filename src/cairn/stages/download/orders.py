@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cairn.images.fetch.client import Reply
 from cairn.images.keeping import KeptImage
+from cairn.stages.download.backlog import Backlog
 from cairn.stages.download.journal import Outcome
 from cairn.stages.download.progress import Counts
 from cairn.stages.download.schedule import Schedule
@@ -85,6 +86,7 @@ class Hands:
     room: Room
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
+    backlog: Backlog = field(default_factory=Backlog)
 
 
 @dataclass(frozen=True)

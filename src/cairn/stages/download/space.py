@@ -1,9 +1,11 @@
 """Whether the disk has room for more photos: told in words while it has not, and never a photo's fault."""
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cairn.base.errors import DiskError
 from cairn.base.files import FULL_DISK, disk_errors
@@ -11,6 +13,7 @@ from cairn.base.files import FULL_DISK, disk_errors
 LOOK_AGAIN_S = 1.0
 TRY_AGAIN_S = 5.0
 SPARE_FILES = 1_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Room:
         free = self._ask()
         if free.n_bytes < self._spare_bytes:
             return (
-                f"the disk has {free.n_bytes / 1e6:,.0f} MB left, less than the {self._spare_bytes / 1e6:,.0f} MB of "
+                f"the disk has {free.n_bytes / 1e6:,.1f} MB left, less than the {self._spare_bytes / 1e6:,.0f} MB of "
                 "--spare-disk-mb: free some space, and the download goes on by itself"
             )
         if self._spare_bytes and free.files is not None and free.files < SPARE_FILES:
@@ -76,3 +79,29 @@ class Room:
                 "--output shards; the download goes on by itself"
             )
         return None
+
+
+async def when_there_is_room(
+    work: Callable[[], Awaitable[T]], room: Room, *, ends: Callable[[], bool]
+) -> T | None:
+    """What `work` gives, tried again while the disk is full; None where that was so until `ends`.
+
+    Raises what `work` raises, but for a DiskError of a full disk.
+    """
+    is_refused = False
+    try:
+        while True:
+            try:
+                return await work()
+            except DiskError as error:
+                if not is_full_disk(error):
+                    raise
+            if not is_refused:
+                room.refused()
+                is_refused = True
+            if ends():
+                return None
+            await asyncio.sleep(TRY_AGAIN_S)
+    finally:
+        if is_refused:
+            room.accepted()

@@ -85,8 +85,10 @@ class IdTable:
         self.close()
 
     def close(self) -> None:
-        """The file is let go."""
+        """The file is let go, and the memory; no row can be found any more."""
         self._file.close()
+        self._sorted, self._order = np.empty(0, np.uint64), np.empty(0, np.int32)
+        self._bounds = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         return len(self._order)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +12,13 @@ import numpy.typing as npt
 from cairn.base.errors import InputError
 from cairn.stages.gld.attribution import NOBODY, Attribution, Credit, attribution_of
 from cairn.stages.gld.datasets import ADDRESS, LANDMARK, Dataset, Part
-from cairn.stages.gld.small_lists import clean_ids, solution
 from cairn.stages.gld.id_table import ROWS_AT_ONCE, IdTable, Numbers
+from cairn.stages.gld.small_lists import clean_ids, solution
 
 Truth = Callable[[Sequence[str]], Sequence[tuple[str, ...] | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class PartRow:
+class PartRow(NamedTuple):
     """One row of a part: `row` is its number in the list, from 1.
 
     url: empty where the list gives none. landmark_ids: what it shows; empty where that is nothing, None where
@@ -39,7 +37,8 @@ class PartRows:
     """The rows of `part`, from lists at `paths` (by name); close it, or use it as a context.
 
     is_clean: only images of the data set's clean list are wanted; the others keep their rows.
-    Lists of `part` that are missing from `paths` add nothing, but for the list of images.
+    Lists of `part` that are missing from `paths` add nothing, but for the list of images. Who made an image is
+    known from `open_credits` on.
     Raises InputError where a list is not as it was published.
     """
 
@@ -60,9 +59,8 @@ class PartRows:
             self._table = opened.enter_context(IdTable(paths[part.images], columns=columns))
             self._table.require_no_odd_lines()
             self._truth = _truth(dataset, part, paths, opened)
+            self._credits_path = paths.get(part.attribution)
             self._attribution: Attribution | None = None
-            if part.attribution in paths:
-                self._attribution = opened.enter_context(attribution_of(paths[part.attribution]))
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -77,6 +75,12 @@ class PartRows:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def open_credits(self) -> None:
+        """From now on rows say who made their images, where there is a list of that; it takes 20 bytes a row."""
+        if self._attribution is None and self._credits_path is not None:
+            found = attribution_of(self._credits_path)
+            self._attribution = self._opened.enter_context(found)
 
     def position_of(self, image_id: str) -> int | None:
         """Which row, counted from 0, an image has; of several the first; None where it is not in the list."""
@@ -150,6 +154,8 @@ def _truth(dataset: Dataset, part: Part, paths: Mapping[str, Path], opened: Exit
     at = columns.index(LANDMARK)
 
     def landmarks(image_ids: Sequence[str]) -> list[tuple[str, ...] | None]:
-        return [(part.landmark_prefix + row[at],) if row else None for row in table.rows_of(image_ids)]
+        return [
+            (part.landmark_prefix + row[at],) if row else None for row in table.rows_of(image_ids)
+        ]
 
     return landmarks

@@ -12,7 +12,7 @@ from cairn.images.fetch.causes import FetchCause, FetchError
 from cairn.stages.gld.datasets import Dataset, md5_place
 from cairn.stages.gld.id_table import Numbers
 from cairn.stages.gld.resuming import Fetched, FileFetcher
-from cairn.stages.gld.tar_ids import read_ids, write_ids
+from cairn.stages.gld.tar_ids import write_ids
 from cairn.stages.gld.tar_state import DONE, FAILED, FETCHED, STATE_NAME, TarRecord, TarState
 from cairn.stages.gld.tars import TarCause, TarError, TarReader
 
@@ -42,7 +42,7 @@ class DatasetFetcher:
         path = self._folder / LISTS_FOLDER / name
         if not path.exists():
             place = self._dataset.list_file(name).place
-            await self._files.fetch(self._address(place), path, advance=advance)
+            await self._files.fetch(self.address(place), path, advance=advance)
         return path
 
     async def tar(self, tar: str, *, advance: Advance = lambda n_bytes: None) -> Path:
@@ -62,17 +62,13 @@ class DatasetFetcher:
             self.failed(tar, error)
             raise
 
-    def held_by(self, tar: str) -> Numbers | None:
-        """The numbers of the ids of all photos in a tar, where it was read to its end; None where it was not."""
-        return read_ids(self._ids_path(tar))
-
     def done(self, tar: str, reader: TarReader, *, ids: Numbers, keep: bool = False) -> None:
         """The tar is read to its end and what was wanted of it is safe: it is removed.
 
         ids: of all its photos, wanted or not, so that only a photo that is wanted later has it fetched again.
         keep: leave the tar where it is.
         """
-        write_ids(self._ids_path(tar), ids)
+        write_ids(self._folder, tar, ids)
         before = self.state.of(tar) or TarRecord(status=FETCHED)
         refused = {cause.value: count for cause, count in sorted(reader.refused.items())}
         told = {"status": DONE, "cause": None, "n_members": reader.n_members, "refused": refused}
@@ -113,7 +109,7 @@ class DatasetFetcher:
             size_bytes = path.stat().st_size
             advance(size_bytes)
             return Fetched(path, size_bytes, None, 0)
-        return await self._files.fetch(self._address(tar), path, advance=advance)
+        return await self._files.fetch(self.address(tar), path, advance=advance)
 
     def _accept(self, tar: str, fetched: Fetched, *, published: str, found: str) -> None:
         if found != published:
@@ -136,12 +132,12 @@ class DatasetFetcher:
         place = md5_place(tar)
         path = self._folder / place
         try:
-            await self._files.fetch(self._address(place), path, most_bytes=MOST_MD5_BYTES)
+            await self._files.fetch(self.address(place), path, most_bytes=MOST_MD5_BYTES)
         except FetchError as error:
             if error.cause not in (FetchCause.NOT_FOUND, FetchCause.GONE, FetchCause.REFUSED):
                 raise
             raise TarError(
-                TarCause.NO_MD5, self._folder / tar, f"{self._address(place)}: {error.cause}"
+                TarCause.NO_MD5, self._folder / tar, f"{self.address(place)}: {error.cause}"
             ) from error
         text = path.read_text("utf-8", errors="replace")
         self._remove(path)
@@ -150,14 +146,12 @@ class DatasetFetcher:
             raise TarError(
                 TarCause.NO_MD5,
                 self._folder / tar,
-                f"{self._address(place)} holds {text[:80]!r}, no md5 of it",
+                f"{self.address(place)} holds {text[:80]!r}, no md5 of it",
             )
         return match[1].lower()
 
-    def _ids_path(self, tar: str) -> Path:
-        return self._folder / f"{tar.removesuffix('.tar')}.ids.npy"
-
-    def _address(self, place: str) -> str:
+    def address(self, place: str) -> str:
+        """Where the list or tar of that place is fetched from."""
         return self._dataset.address(place, base=self._base)
 
     def _remove(self, path: Path) -> None:

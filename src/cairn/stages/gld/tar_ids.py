@@ -8,15 +8,19 @@ from cairn.base.files import write_whole
 from cairn.stages.gld.id_table import Numbers
 
 
-def write_ids(path: Path, numbers: Numbers) -> None:
-    """`path` holds the numbers [N] of ids."""
-    write_whole(path, lambda file: np.save(file, numbers, allow_pickle=False))
+def write_ids(folder: Path, tar: str, numbers: Numbers) -> None:
+    """The photos in the tar of that place below `folder` are those with these numbers [N] of ids."""
+    write_whole(_path(folder, tar), lambda file: np.save(file, numbers, allow_pickle=False))
 
 
-def read_ids(path: Path) -> Numbers | None:
-    """The numbers [N] of ids that `path` holds; None where it holds none that can be read."""
+def read_ids(folder: Path, tar: str) -> Numbers | None:
+    """The numbers [N] of the ids of the photos in a tar; None where nothing that can be read was written of it."""
     try:
-        found = np.load(path, allow_pickle=False)
+        found = np.load(_path(folder, tar), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     return found if found.dtype == np.uint64 and found.ndim == 1 else None
+
+
+def _path(folder: Path, tar: str) -> Path:
+    return folder / f"{tar.removesuffix('.tar')}.ids.npy"

@@ -62,9 +62,17 @@ class TarState:
 
     def put(self, tar: str, record: TarRecord) -> None:
         """The tar's record is this one, on the disk too."""
-        tars = dict(sorted({**self._tars, tar: record}.items()))
+        self._write(dict(sorted({**self._tars, tar: record}.items())))
+
+    def _write(self, tars: dict[str, TarRecord]) -> None:
         write_text(self._path, _Records(tars=tars).model_dump_json(indent=2) + "\n")
         self._tars = tars
+
+    def forget(self, tars: Iterable[str]) -> None:
+        """Nothing is known any more of what became of `tars`, on the disk too."""
+        gone = set(tars)
+        if gone & self._tars.keys():
+            self._write({tar: record for tar, record in self._tars.items() if tar not in gone})
 
     def left(self, tars: Iterable[str]) -> list[str]:
         """Those of `tars` that are not done, in the order given."""

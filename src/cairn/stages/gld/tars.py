@@ -3,7 +3,7 @@
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -62,6 +62,11 @@ REFUSED_TYPES = {
     tarfile.FIFOTYPE: MemberCause.FIFO,
     tarfile.GNUTYPE_SPARSE: MemberCause.SPARSE,
 }
+
+
+def member_name(image_id: str) -> str:
+    """What the photo of that id is called in its tar: `a/b/c/abc….jpg`."""
+    return f"{image_id[0]}/{image_id[1]}/{image_id[2]}/{image_id}.jpg"
 
 
 class TarError(CairnError):
@@ -125,7 +130,7 @@ class TarReader:
         """Members that were met so far, folders not counted."""
         return self.n_images + self.n_unwanted + self.refused.total()
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Generator[Member, None, None]:
         seen: set[str] = set()
         with self._path.open("rb") as file:
             for header, told in self._headers(file):
