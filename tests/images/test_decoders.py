@@ -346,3 +346,20 @@ def test_answers_come_back_as_they_were_said() -> None:
     orders = Orders(FIT, LIMITS, 10**9, 1.5)
     assert Orders.unpacked(orders.packed()[4:]) == orders
     assert HEAD.size == 5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"K",
+        HEAD.pack(b"?", 0),
+        HEAD.pack(b"R", 3) + b"abc",
+        HEAD.pack(b"R", 2) + b"\xff\xfe",
+        HEAD.pack(b"K", 4) + b"abcd",
+        packed_image(keep(jpeg(1), fit=Fit(), limits=Limits())).replace(b".jpg\0", b"/../a"),
+    ],
+)
+def test_an_answer_that_is_none_is_no_image(answer: bytes) -> None:
+    with pytest.raises((ValueError, struct.error)):
+        unpacked_answer(answer)

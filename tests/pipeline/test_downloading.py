@@ -19,11 +19,14 @@ import pytest
 from cairn.base.errors import InputError, SettingsError
 from cairn.base.settings import DescribeSettings, SelectSettings, SplitSettings
 from cairn.images.store import FolderStore
+from cairn.pipeline import download_run
 from cairn.pipeline.downloading import Addresses, download, look
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import Downloaded
 from cairn.pipeline.steps import import_photos, run, split, train
 from cairn.pipeline.work_folder import WorkFolder
+from cairn.stages.download.astray import KnownPaths
+from cairn.stages.download.journal import Journal
 from cairn.stages.download.progress import Attendance, Snapshot, Stopping
 from cairn.stages.download.space import Free
 from cairn.stages.download.verdicts import Verdict
@@ -339,11 +342,8 @@ def test_imported_and_downloaded_images_are_dealt_together(
     assert dict(done.catalog.counts()) == {"kept": 20, "duplicate: duplicate bytes": 1}
     assert sum(split(tmp_path / "work").split.counts().values()) == 20
     again = import_photos(tmp_path / "work", lists=Lists(photos))
-    # The list that was read last stands last, and so do its landmarks.
-    in_order = [pl.col("landmark_ids").list.sort()]
-    before, after = (
-        found.sort("list", "row").with_columns(in_order) for found in (table, again.catalog.table)
-    )
+    # The list that was read last stands last.
+    before, after = (found.sort("list", "row") for found in (table, again.catalog.table))
     assert after.equals(before)
     assert len(files(done)) == 21
 
@@ -399,8 +399,34 @@ def test_a_look_says_what_is_left_and_changes_nothing(
     assert found.cost.n_rows == 7
     assert not (tmp_path / "work").exists()
     assert not server.book.asked
+    server.said["/5.jpg"] = NOT_FOUND
     get(rows)
     assert look(tmp_path / "work", urls=urls, settings=SETTINGS).n_wanted == 0
+    for cause, n_wanted in (("not found", 1), ("gone", 0)):
+        found = look(tmp_path / "work", urls=urls, settings=SETTINGS, retry_failed=cause)
+        assert found.n_wanted == n_wanted
+
+
+def test_after_a_kill_the_paths_that_are_known_are_read_some_at_a_time(
+    server: PhotoServer, get: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def known(paths: Iterator[pl.Series]) -> KnownPaths:
+        assert next(paths, None) is not None  # the journal's, all of them
+        several = list(paths)
+        sizes.extend(map(len, several))
+        return KnownPaths(several)
+
+    rows = listed(server, 7)
+    done = get(rows)
+    with Journal.open(done.work.journal_path) as journal:
+        journal.begin()
+    monkeypatch.setattr(download_run, "PATHS_AT_ONCE", 3)
+    monkeypatch.setattr(download_run, "KnownPaths", known)
+    assert ends(get(rows)) == [KEPT] * 7
+    assert sizes == [3, 3, 1]
+    assert len(files(done)) == 7
 
 
 def test_hosts_that_want_a_contact_are_named_before_anything_is_asked_for(
@@ -535,3 +561,17 @@ def resident_bytes(mark: str) -> int:
         with contextlib.suppress(OSError):
             n_pages += int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return n_pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_what_a_setting_refused_is_tried_once_the_setting_has_changed(
+    server: PhotoServer, tmp_path: Path
+) -> None:
+    urls = write_list(tmp_path / "list.csv", listed(server, 3))
+    closed = SETTINGS.model_copy(update={"allow_private": False})
+    refused = download(tmp_path / "work", urls=urls, settings=closed)
+    assert refused.tally.ends == (("failed", "private address", 3),)
+    assert look(tmp_path / "work", urls=urls, settings=closed).n_wanted == 0
+    assert look(tmp_path / "work", urls=urls, settings=SETTINGS).n_wanted == 3
+    small = SETTINGS.model_copy(update={"max_bytes": 1000})
+    assert download(tmp_path / "work", urls=urls, settings=small).tally.n_kept == 0
+    assert download(tmp_path / "work", urls=urls, settings=SETTINGS).tally.n_kept == 3

@@ -55,7 +55,8 @@ def joined_slowly(rows: Sequence[Row]) -> list[tuple[object, ...]]:
         whole += [place for place in places if rows[place]["path"] is not None]
         if not whole:
             continue
-        heard = [rows[i]["own_landmark_ids"] for i in places if rows[i]["cause"] != SAME_ID]
+        own_first = sorted(places, key=lambda place: (place != whole[0], place))
+        heard = [rows[i]["own_landmark_ids"] for i in own_first if rows[i]["cause"] != SAME_ID]
         known = [truth for truth in heard if isinstance(truth, list)]
         truth = list(dict.fromkeys(i for each in known for i in each)) if known else None
         for place in places:
@@ -124,6 +125,21 @@ def test_a_row_with_the_address_of_another_says_what_it_shows_and_one_with_its_i
         (DUPLICATE, SAME_ADDRESS, "i0", ["arch"]),
         (DUPLICATE, SAME_ID, "i0", ["castle"]),
     ]
+
+
+def test_the_main_landmark_is_the_kept_rows_own() -> None:
+    rows = [
+        row(0, "d", ["arch"], status=DUPLICATE, cause=SAME_BYTES, path=None),
+        row(1, "d", ["tower", "hall"]),
+        row(2, "d", ["castle"]),
+    ]
+    made = with_twins(table(rows))
+    assert made["landmark_ids"].to_list() == [
+        ["arch"],
+        ["tower", "hall", "arch", "castle"],
+        ["castle"],
+    ]
+    assert with_twins(made).equals(made)
 
 
 def test_the_same_bytes_from_many_addresses_under_three_landmarks_are_no_photo() -> None:

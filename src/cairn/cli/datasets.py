@@ -119,6 +119,6 @@ def looked_at_part(found: LookedPart) -> str:
     )
     lines.append(
         f"cost: {found.received_bytes / 1e9:,.2f} GB received{kept}, {found.disk_bytes / 1e9:,.2f} GB more on the disk "
-        f"meanwhile, at least {duration(found.hours * 3600)}"
+        f"meanwhile, about {duration(found.hours * 3600)}"
     )
     return "\n".join([*lines, f"  {found.basis}"])

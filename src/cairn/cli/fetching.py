@@ -11,7 +11,7 @@ from cairn.cli.datasets import choice_of, looked_at_part, next_of_part, tars_of
 from cairn.cli.display import TerminalWatch, program, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.cli.live import Signals, attended, duration
-from cairn.images.fetch.causes import PASSING
+from cairn.images.fetch.causes import PASSING, FetchCause
 from cairn.pipeline.dataset_choice import DatasetChoice
 from cairn.pipeline.datasets import DatasetDownload
 from cairn.pipeline.download_run import ANY_CAUSE
@@ -96,6 +96,7 @@ def _look(given: Given) -> Looked:
         settings=given.settings("download", DownloadSettings),
         selecting=given.settings("select", SelectSettings),
         hosts=given.path(HOSTS.flag),
+        retry_failed=given.options.get(RETRY.flag),
         watch=TerminalWatch(),
     )
 
@@ -137,7 +138,7 @@ def downloaded(done: Downloaded) -> str:
     lines.append("")
     if done.failed_too_often:
         lines.append(
-            "ended early: --max-failures was reached; look at the causes, then run the same command again"
+            "ended early: --max-failures was reached; look at the causes, then run the same command again, or raise it"
         )
     lines.append(f"catalog: {done.work.catalog_path}")
     lines.append(f"report: {done.report}")
@@ -150,6 +151,8 @@ def _next(done: Downloaded) -> str:
     if n_waiting:
         return f"the same command again fetches the {n_waiting:,} rows that are left"
     if not tally.n_kept:
+        if tally.of_causes(frozenset({str(FetchCause.PRIVATE)})):
+            return "nothing was kept; if the private addresses above are yours, add --allow-private"
         return "nothing was kept; see what the causes above say"
     again = (
         f"   (or the same command again: {counted(n_passing, 'row')} may come now)"
@@ -180,9 +183,11 @@ def looked(found: Looked, work: str) -> str:
 
 
 def _costs(cost: Cost) -> list[str]:
+    if not cost.n_rows:
+        return ["nothing is left to fetch"]
     lines = [
         f"cost: {cost.received_bytes / 1e9:,.2f} GB received, {cost.kept_bytes / 1e9:,.2f} GB kept in "
-        f"{counted(cost.n_files, 'file')}, at least {duration(cost.hours * 3600)}",
+        f"{counted(cost.n_files, 'file')}, about {duration(cost.hours * 3600)}",
         f"  {cost.basis}",
     ]
     slowest = [
@@ -190,5 +195,5 @@ def _costs(cost: Cost) -> list[str]:
         for host in cost.slowest[:MOST_LINES]
     ]
     if slowest:
-        lines.append(table(("slowest host", "rows", "at least", "held by"), slowest))
+        lines.append(table(("slowest host", "rows", "about", "held by"), slowest))
     return lines

@@ -10,7 +10,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from cairn.cli.display import warn
+from cairn.images.fetch.manners import Doing
 from cairn.stages.download.progress import Attendance, Snapshot, Stopping
+from cairn.stages.download.schedule import HostState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +41,7 @@ class LiveDownload:
         self._has_told_wait = now.waits_for is not None
         if time.monotonic() - self._logged_at >= LOG_EVERY_S:
             self._logged_at = time.monotonic()
-            waiting = "" if now.waits_for is None else f"; waiting: {now.waits_for}"
+            waiting = _left_alone(now) if now.waits_for is None else f"; waiting: {now.waits_for}"
             _warn(f"download: {_progress(now)}{waiting}")
 
 
@@ -107,6 +109,22 @@ def _progress(now: Snapshot) -> str:
     )
 
 
+def _doing(host: HostState) -> str:
+    """What a host is doing, and until when it is left alone."""
+    left_s = host.until - time.monotonic()
+    is_left_alone = host.state in (Doing.COOLING, Doing.SLOWED) and left_s >= 1
+    return f"{host.state}, asked again in {duration(left_s)}" if is_left_alone else str(host.state)
+
+
+def _left_alone(now: Snapshot) -> str:
+    """The hosts that are left alone for a while, where nothing else is going on."""
+    if now.n_running or now.waits_for is not None:
+        return ""
+    said = [f"{host.host} ({_doing(host)})" for host in now.hosts if host.state == Doing.COOLING]
+    more = f" and {len(said) - 2} more hosts" if len(said) > 2 else ""
+    return f"; waiting for {', '.join(said[:2])}{more}" if said else ""
+
+
 def _picture(now: Snapshot) -> "RenderableType":
     from rich.console import Group
     from rich.progress_bar import ProgressBar
@@ -128,7 +146,7 @@ def _picture(now: Snapshot) -> "RenderableType":
             hosts.add_column(name, justify="left" if name in ("host", "state") else "right")
         for host in now.hosts[:MOST_HOSTS]:
             hosts.add_row(
-                Text(host.host), f"{host.waiting:,}", f"{host.running:,}", Text(host.state)
+                Text(host.host), f"{host.waiting:,}", f"{host.running:,}", Text(_doing(host))
             )
         parts.append(hosts)
     if now.causes:

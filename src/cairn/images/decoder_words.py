@@ -8,7 +8,7 @@ import socket
 import struct
 from dataclasses import asdict, dataclass
 
-from cairn.images.keeping import Fit, KeptImage
+from cairn.images.keeping import SUFFIX, Fit, KeptImage
 from cairn.images.pixels import Cause, Limits, PixelError
 
 READY, KEPT, REFUSED = b"+", b"K", b"R"
@@ -65,18 +65,23 @@ def packed_refusal(cause: Cause, message: str) -> bytes:
 def unpacked_answer(answer: bytes) -> KeptImage:
     """The image that a whole answer, its head included, says is kept.
 
-    Raises PixelError where it says that the photo is refused.
+    Raises PixelError where it says that the photo is refused, ValueError or struct.error where it is no answer.
     """
     kind, _ = HEAD.unpack_from(answer)
+    if kind not in (KEPT, REFUSED):
+        raise ValueError(f"no answer begins with {kind!r}")
     if kind == REFUSED:
         cause, _, message = answer[HEAD.size :].decode().partition("\n")
         raise PixelError(Cause(cause), message)
     suffix, width_px, height_px, digest, kept_digest, likeness = _IMAGE.unpack_from(
         answer, HEAD.size
     )
+    ending = suffix.rstrip(b"\0").decode()
+    if ending not in SUFFIX.values():
+        raise ValueError(f"no image is called {ending!r}")
     return KeptImage(
         content=answer[HEAD.size + _IMAGE.size :],
-        suffix=suffix.rstrip(b"\0").decode(),
+        suffix=ending,
         width_px=width_px,
         height_px=height_px,
         digest=digest.hex(),

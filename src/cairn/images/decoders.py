@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ START_S = 60.0
 # A process ends itself at its deadline; one that cannot even do that is ended after so much more.
 GRACE_S = 1.0
 PIECE_BYTES = 65_536
+# An image that is kept may have more bytes than the photo had, but not so many more.
+MOST_MORE_BYTES = 500_000_000
 SOCKET_BYTES = 4_000_000
 POLL_S = 0.01
 END_S = 5.0
@@ -170,7 +173,7 @@ class _Decoder:
                 self.process, self._talk = _started(errors)
                 async with asyncio.timeout(START_S):
                     await asyncio.get_running_loop().sock_sendall(self._talk, self._orders.packed())
-                    is_ready = (await _reply(self._talk))[:1] == READY
+                    is_ready = (await _reply(self._talk, most_bytes=MOST_MORE_BYTES))[:1] == READY
             except (OSError, EOFError) as error:
                 if isinstance(error, TimeoutError):
                     raise _NotStarted(f"it was not ready after {START_S:.0f} s") from None
@@ -192,7 +195,7 @@ class _Decoder:
         try:
             async with asyncio.timeout(self._orders.deadline_s + GRACE_S):
                 await _send(talk, content)
-                answer = await _reply(talk)
+                answer = await _reply(talk, most_bytes=len(content) + MOST_MORE_BYTES)
         except TimeoutError:
             raise self._took_too_long() from None
         except (EOFError, ConnectionError):
@@ -201,7 +204,12 @@ class _Decoder:
         finally:
             if answer is None:
                 self.lose()
-        return unpacked_answer(answer)
+        try:
+            return unpacked_answer(answer)
+        except (struct.error, ValueError) as error:
+            # A photo that has taken over its process gets no further than this.
+            self.lose()
+            raise _odd(error) from None
 
     def _took_too_long(self) -> PixelError:
         return PixelError(
@@ -221,6 +229,14 @@ def _crashed(code: int) -> PixelError:
         Cause.CRASHED,
         f"decoding ended its process ({name}); a photo that libraries can read was expected; remove it or "
         "save it anew with another program",
+    )
+
+
+def _odd(error: Exception) -> PixelError:
+    return PixelError(
+        Cause.CRASHED,
+        f"the process that decodes gave an answer that is none ({error}); an image or a cause was expected; do not "
+        "trust this photo",
     )
 
 
@@ -268,17 +284,22 @@ async def _send(talk: socket.socket, content: bytes) -> None:
         await loop.sock_sendall(talk, rest)
 
 
-async def _reply(talk: socket.socket) -> bytes:
-    """The next whole answer, its head included; raises EOFError where the process has ended."""
+async def _reply(talk: socket.socket, *, most_bytes: int) -> bytes:
+    """The next whole answer, its head included; raises EOFError where the process has ended, or says too much."""
     loop = asyncio.get_running_loop()
-    answer, n_bytes = b"", HEAD.size
-    while len(answer) < n_bytes:
+    pieces, n_there, n_bytes = [], 0, HEAD.size
+    while n_there < n_bytes:
         piece = await loop.sock_recv(talk, PIECE_BYTES)
         if not piece:
             raise EOFError
-        answer = answer + piece if answer else piece
-        n_bytes = HEAD.size + HEAD.unpack_from(answer)[1] if len(answer) >= HEAD.size else HEAD.size
-    return answer
+        pieces.append(piece)
+        n_there += len(piece)
+        if n_bytes == HEAD.size and n_there >= HEAD.size:
+            pieces = [b"".join(pieces)]
+            n_bytes += HEAD.unpack_from(pieces[0])[1]
+            if n_bytes > most_bytes:
+                raise EOFError
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _code_of(process: subprocess.Popen[bytes]) -> int:

@@ -17,7 +17,7 @@ from cairn.pipeline.dataset_lists import (
     lists_here,
     require_lists,
 )
-from cairn.pipeline.download_run import DownloadRun, causes_to_retry, unsettled
+from cairn.pipeline.download_run import DownloadRun, causes_to_retry, lifted, unsettled
 from cairn.pipeline.downloading import download, look
 from cairn.pipeline.fetching import Surroundings
 from cairn.pipeline.listed import OtherLists
@@ -61,7 +61,7 @@ class DatasetDownload:
         in `work` already, DiskError where the disk refuses.
         """
         place, shown = WorkFolder(Path(work)), watch or Silent()
-        retried = causes_to_retry(self.retry_failed)
+        retried = self._retried(place)
         if not self.choice.uses_tars:
             return self._by_addresses(place, shown)
         settings = self.settings or DownloadSettings()
@@ -92,10 +92,15 @@ class DatasetDownload:
             return [
                 look(
                     work, urls=self._address_list(place, part, Path(folder)), settings=self.settings,
-                    selecting=self.selecting, hosts=self.hosts, watch=shown,
+                    selecting=self.selecting, hosts=self.hosts, retry_failed=self.retry_failed,
+                    watch=shown,
                 )
                 for part in self.choice.chosen
             ]  # fmt: skip
+
+    def _retried(self, place: WorkFolder) -> frozenset[str]:
+        settings = self.settings or DownloadSettings()
+        return causes_to_retry(self.retry_failed) | lifted(settings, place.card("download"))
 
     @property
     def _around(self) -> Surroundings:
@@ -162,7 +167,7 @@ class DatasetDownload:
             wanted = plan.to_fetch
             if place.journal_path.exists():
                 with Journal.open(place.journal_path) as journal:
-                    wanted = unsettled(plan, journal, retried=causes_to_retry(self.retry_failed))
+                    wanted = unsettled(plan, journal, retried=self._retried(place))
             todo = tars_to_read(
                 part.part, Sought(rows, wanted), state=state, folder=folder,
                 n_tars=self.choice.n_tars,

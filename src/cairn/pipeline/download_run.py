@@ -28,10 +28,18 @@ from cairn.stages.download.orders import Ended, Output, Record
 from cairn.stages.download.outputs import About, FolderOutput, Place, ShardOutput
 from cairn.version import __version__
 
+# What fails by a limit may come once the limit is higher.
+LIMITS = {
+    "max_bytes": Cause.TOO_MANY_BYTES,
+    "max_pixels": Cause.TOO_MANY_PIXELS,
+    "decode_s": Cause.TOO_LONG,
+    "decode_memory_mb": Cause.OUT_OF_MEMORY,
+}
 ANY_CAUSE = "all"
 MADE_WITH = "made with"
 MOST_TIMES = 400
 KEYS_AT_ONCE = 1 << 18
+PATHS_AT_ONCE = 1 << 18
 # What decides which bytes are kept of a photo; the images of one work folder are made in one way.
 MAKING = ("max_side_px", "side", "quality", "as_it_came", "output")
 
@@ -93,6 +101,26 @@ def causes_to_retry(named: str | None) -> frozenset[str]:
             ]
         )
     return frozenset({named})
+
+
+def lifted(settings: DownloadSettings, before: Card | None) -> frozenset[str]:
+    """The causes that these settings can no longer give rise to, though those of an earlier run could.
+
+    before: the card of that run; None where there was none.
+    """
+    causes = set()
+    if settings.allow_private:
+        causes.add(str(FetchCause.PRIVATE))
+    if not settings.opt_out:
+        causes.add(str(FetchCause.OPTED_OUT))
+    if settings.certificates:
+        causes.add(str(FetchCause.CERTIFICATE))
+    were = before.settings if before else {}
+    for name, cause in LIMITS.items():
+        limit = were.get(name)
+        if isinstance(limit, int | float) and settings.model_dump()[name] > limit:
+            causes.add(str(cause))
+    return frozenset(causes)
 
 
 @dataclass(frozen=True)
@@ -172,12 +200,19 @@ class DownloadRun:
         """What a killed run left behind is gone, and images that have gone are to be fetched again."""
         known = None
         if not ended_well:
-            paths = [table["path"] for table in self.journal.files()]
-            if self.place.catalog_path.exists():
-                paths.append(Catalog.scan(self.place.catalog_path).select("path").collect()["path"])
-            known = KnownPaths(paths)
+            known = KnownPaths(self._named_paths())
         sweep_images(self.place.root, known)
         forget_lost(self.place.root, self.journal)
+
+    def _named_paths(self) -> Iterator[pl.Series]:
+        """The path of every image that the journal or the catalog names, some at a time: there may be millions."""
+        for table in self.journal.files():
+            yield table["path"]
+        if self.place.catalog_path.exists():
+            paths = Catalog.scan(self.place.catalog_path).select("path")
+            n_rows = paths.select(pl.len()).collect().item()
+            for start in range(0, n_rows, PATHS_AT_ONCE):
+                yield paths.slice(start, PATHS_AT_ONCE).collect()["path"]
 
     def _require_one_making(self) -> None:
         """Nothing, where the photos here were made as this run makes them; otherwise raises SettingsError."""

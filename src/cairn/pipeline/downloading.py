@@ -12,7 +12,7 @@ from cairn.base.settings import DownloadSettings, SelectSettings
 from cairn.base.watching import Silent, Watch
 from cairn.images.fetch.resolving import Lookup, system_lookup
 from cairn.images.fetch.rules import HostRules
-from cairn.pipeline.download_run import DownloadRun, causes_to_retry, unsettled
+from cairn.pipeline.download_run import DownloadRun, causes_to_retry, lifted, unsettled
 from cairn.pipeline.fetching import Surroundings, fetch_rows, require_ways_out
 from cairn.pipeline.listed import LandmarkFacts, OtherLists, tables_of_list
 from cairn.pipeline.results import Downloaded, Looked
@@ -64,7 +64,7 @@ def download(
     the list or what lies in `work` already, DiskError where the disk refuses.
     """
     place, chosen, shown = WorkFolder(Path(work)), settings or DownloadSettings(), watch or Silent()
-    retried = causes_to_retry(retry_failed)
+    retried = causes_to_retry(retry_failed) | lifted(chosen, place.card("download"))
     require_ways_out(chosen)
     around = Surroundings(HostRules.read(hosts, settings=chosen), lookup, attended)
     with (
@@ -87,20 +87,23 @@ def look(
     settings: DownloadSettings | None = None,
     selecting: SelectSettings | None = None,
     hosts: Path | None = None,
+    retry_failed: str | None = None,
     watch: Watch | None = None,
 ) -> Looked:
     """What is odd about a list and what fetching the rest of it will cost; nothing is fetched or written.
 
-    Raises InputError where the list cannot be used.
+    hosts, retry_failed: as of `download`.
+    Raises InputError where the list cannot be used, SettingsError where settings do not fit it.
     """
     place, chosen = WorkFolder(Path(work)), settings or DownloadSettings()
+    retried = causes_to_retry(retry_failed) | lifted(chosen, place.card("download"))
     rules = HostRules.read(hosts, settings=chosen)
     with open_list(Path(urls), columns=chosen.columns) as source:
         plan = make_plan(source, selecting=selecting, watch=watch or Silent())
         wanted = plan.to_fetch
         if place.journal_path.exists():
             with Journal.open(place.journal_path) as journal:
-                wanted = unsettled(plan, journal)
+                wanted = unsettled(plan, journal, retried=retried)
         cost = cost_of(plan, wanted, settings=chosen, rule_of=rules.of)
         return Looked(source.name, plan.counts(), int(wanted.sum()), plan.problems, cost)
 
@@ -149,9 +152,10 @@ def _require_contact(plan: Plan, rules: HostRules, settings: DownloadSettings) -
     if asking:
         host, n = max(asking.items(), key=lambda item: item[1])
         more = f" and {len(asking) - 1} more hosts" if len(asking) > 1 else ""
+        source = f", see {rules.of(host).source}" if rules.of(host).source else ""
         raise SettingsError(
             [
-                f"--contact is not given; {host} ({n:,} rows of the list){more} asks for a way to reach whoever fetches "
-                f"many photos ({rules.of(host).source}); add --contact with a mail address or page of yours"
+                f"--contact is not given; {host} ({n:,} rows of the list){more} answers only those who can be reached"
+                f"{source}; add a mail address or page of yours: --contact you@example.org"
             ]
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -33,8 +34,13 @@ from cairn.stages.download.schedule import Schedule, Task
 from cairn.stages.download.space import Room, free_at
 from cairn.version import __version__
 
+if sys.platform != "win32":
+    import resource
+
 USER_AGENT = f"Cairn/{__version__}"
 ENOUGH_FOR_A_SHARE = 100
+# Asked for where the system allows any number.
+ENOUGH_FILES = 65_536
 # Awaited with a host and so many bytes that came from it.
 WaitFor = Callable[[str, int], Awaitable[None]]
 
@@ -59,6 +65,7 @@ def fetch_rows(
     around: Surroundings,
 ) -> Ended:
     """How the run over the wanted rows of the plan ended; the journal knows each of them."""
+    allow_many_files()
     with around.attended() as attendance:
         return asyncio.run(
             _fetch_rows(place, plan, wanted, journal, output, settings, around, attendance)
@@ -95,6 +102,17 @@ async def _fetch_rows(
         hands = Hands(client, decoders, output, journal, room, backlog=backlog)
         crew = Crew(orders, hands, stopping=attendance.stopping, tell=attendance.tell)
         return await crew.run()
+
+
+def allow_many_files() -> None:
+    """As many files may be open at once as the system lets us ask for: each connection is one."""
+    if sys.platform == "win32":
+        return
+    with suppress(ValueError, OSError):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def require_ways_out(settings: DownloadSettings) -> None:

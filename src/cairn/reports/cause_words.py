@@ -21,7 +21,7 @@ OF_CAUSE = {
     "duplicate bytes": "another address brought the same bytes",
     "placeholder": "the same bytes at many addresses of several landmarks: what a host shows where a photo is gone",
     # for good
-    "private address": "the address, or one that it leads to, lies inside a private network",
+    "private address": "the address, or one that it leads to, lies inside a private network; see --allow-private",
     "unknown host": "no such host exists any more",
     "not found": "the host no longer has it (404)",
     "gone": "the host has removed it for good (410)",

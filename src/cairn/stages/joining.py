@@ -50,7 +50,7 @@ def with_twins(table: pl.DataFrame, *, placeholder_ids: int = 0) -> pl.DataFrame
     """The rows of `table`, in order; of those with the same bytes one is kept, and shows what all of them say.
 
     Kept is the first that was kept before, else the first that has a file; the others are duplicates
-    and point to it. `landmark_ids` of every other row is what the row itself says.
+    and point to it. Its `landmark_ids` begin with its own; those of every other row are what the row itself says.
     placeholder_ids: bytes that were downloaded from so many addresses, under three landmarks or more,
     are no photo, and the rows that were downloaded with them are excluded; 0: never.
     """
@@ -196,9 +196,10 @@ def _ends_of_photos(photos: pl.DataFrame) -> pl.DataFrame:
     )
     truths = (
         # An id that was given twice, to two addresses, says nothing of the one that was fetched.
-        photos.filter(
-            pl.col("own_landmark_ids").is_not_null() & pl.col("cause").ne_missing(SAME_ID)
-        )
+        photos.join(kept.select("digest", "kept_place"), on="digest", how="inner")
+        .filter(pl.col("own_landmark_ids").is_not_null() & pl.col("cause").ne_missing(SAME_ID))
+        # The main landmark, whose folder the image is in, is what the kept row itself says.
+        .sort(pl.col("place") != pl.col("kept_place"), "place")
         .group_by("digest", maintain_order=True)
         .agg(pl.col("own_landmark_ids").list.explode().drop_nulls().unique(maintain_order=True))
         .rename({"own_landmark_ids": "truth"})

@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import gzip
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -342,7 +344,7 @@ def test_bandwidth_is_kept_to_without_a_deadline_running_out_or_a_byte_lost() ->
     assert time.monotonic() - start >= 0.05 * len(told)
 
 
-def test_few_large_bodies_are_held_at_once_and_all_of_them_come() -> None:
+def test_large_bodies_all_come() -> None:
     async def ask() -> set[int]:
         big = answering(reply(bytes(2_500_000)))
         async with serving(big) as port, client_for() as client:
@@ -350,3 +352,50 @@ def test_few_large_bodies_are_held_at_once_and_all_of_them_come() -> None:
             return {len(each.content) for each in await asyncio.gather(*hops)}
 
     assert run(ask()) == {2_500_000}
+
+
+def test_slow_large_bodies_hold_up_no_other_large_one() -> None:
+    # A large share of it comes at once, and the rest never.
+    slow = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 2500000\r\n\r\n" + bytes(2_200_000))
+
+    async def ask() -> int:
+        async with (
+            serving(slow) as slow_port,
+            serving(answering(reply(bytes(2_500_000)))) as port,
+            client_for() as client,
+        ):
+            url = f"http://photos.test:{slow_port}/a.jpg"
+            stuck = [asyncio.create_task(client.hop(url)) for _ in range(6)]
+            await asyncio.sleep(0.3)
+            async with asyncio.timeout(2):
+                came = await client.hop(f"http://photos.test:{port}/a.jpg")
+            for task in stuck:
+                task.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
+            return len(came.content)
+
+    assert run(ask()) == 2_500_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_bounded"),
+    [
+        (reply(b"photo"), True),
+        (CHUNKED + b"5\r\nphoto\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+        (reply(b"photo", length=False), False),
+    ],
+)
+def test_an_answer_says_whether_its_end_was_told(answer: bytes, *, is_bounded: bool) -> None:
+    assert fetched(answering(answer, ends=True)).is_bounded is is_bounded
+
+
+def test_too_many_open_files_are_no_hosts_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("aiohttp.connector.aiohappyeyeballs.start_connection", refuse)
+    with pytest.raises(
+        InputError, match=r"too many open files.*expected.*--concurrency.*ulimit -n"
+    ):
+        fetched(answering(reply(b"photo")))

@@ -252,6 +252,49 @@ def test_a_name_without_an_address_is_given_up_after_three_requests() -> None:
     assert host.given_up_for is ABSENT
 
 
+def test_a_name_without_an_address_after_other_failures_is_not_final() -> None:
+    host = manners()
+    now = asked(host, FAILING, n=9)
+    now = asked(host, ABSENT, n=2, at=now)
+    assert not host.given_up
+    asked(host, ABSENT, n=1, at=now)
+    assert host.given_up_for is ABSENT
+
+
+def test_answers_between_begin_the_count_of_missing_addresses_anew() -> None:
+    host = manners()
+    for verdict in [ABSENT, ABSENT, FAILING, ABSENT]:
+        now = asked(host, verdict, n=1, at=0.0 if not host.is_open else host.ready_at(0.0))
+    assert not host.given_up
+    asked(host, ABSENT, n=1, at=now)
+    assert host.given_up_for is FAILING
+
+
+def test_a_good_answer_begins_the_count_of_missing_addresses_anew() -> None:
+    host = manners()
+    now = asked(host, ABSENT, n=2)
+    now = asked(host, OK, n=1, at=now)
+    asked(host, ABSENT, n=1, at=now)
+    assert not host.given_up
+
+
+@pytest.mark.parametrize("verdict", [BUSY, FAILING])
+def test_a_host_is_given_up_for_what_its_last_probe_met(verdict: Verdict) -> None:
+    host = manners()
+    asked(host, verdict, n=12)
+    assert host.given_up_for is verdict
+
+
+def test_the_breaker_says_whether_it_is_open() -> None:
+    host = manners()
+    now = asked(host, FAILING, n=7)
+    assert not host.is_open
+    now = asked(host, FAILING, n=1, at=now)
+    assert host.is_open
+    asked(host, OK, n=1, at=now)
+    assert not host.is_open
+
+
 def test_a_host_that_must_not_be_asked_is_given_up_at_once() -> None:
     host = manners()
     ask(host, 0.0, Verdict.OFF_LIMITS)
@@ -330,6 +373,14 @@ def test_a_hosts_own_limit_holds_for_it_alone() -> None:
     assert pace.delay_s("a", 10**6, 0.0) == pytest.approx(1 - BURST_S)
     assert pace.delay_s("a", 10**6, 0.0) == pytest.approx(2 - BURST_S)
     assert pace.delay_s("a", 0, 5.0) == 0.0
+
+
+def test_hosts_without_a_limit_leave_nothing_behind() -> None:
+    pace = Pace(8.0, lambda host: HostRule(mbit_per_s=8.0 if host == "a" else 0.0))
+    for i in range(100):
+        pace.delay_s(f"h{i}", 1000, 0.0)
+    pace.delay_s("a", 1000, 0.0)
+    assert list(pace._bucket_of) == ["a"]
 
 
 def test_several_connections_of_a_host_share_its_bandwidth() -> None:

@@ -22,6 +22,10 @@ from cairn.images.fetch.optouts import OPT_OUTS, opt_out
         (["*: noai"], "noai"),
         (["max-image-preview: none, unavailable_after: 25 Jun 2010 15:00:00 PST"], None),
         (["unavailable_after: 25 Jun 2010 15:00:00 PST, noindex"], "noindex"),
+        (["unavailable_after: Friday, 25-Jun-10 15:00:00 GMT, noai"], "noai"),
+        (["unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai"], "noai"),
+        (["unavailable_after: Jun 25, 2010 15:00:00 PST, otherbot: noai"], None),
+        (["360spider: noai"], None),
         (["noindexing"], None),
     ],
 )

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from itertools import count
 
 import pytest
 
+from cairn.base.errors import InputError
 from cairn.images.fetch.causes import FetchCause, FetchError
 from cairn.images.fetch.resolving import MOST_HANGING, Lookup, ProxyResolver, Resolver
 from tests.images.fetch.servers import run
@@ -65,6 +67,39 @@ def test_an_ip_address_is_judged_without_a_lookup(host: str) -> None:
 
 def test_names_are_no_literals() -> None:
     made(failing(OSError("nobody may ask"))).check_literal("inside.test")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.", "a.localhost", "printer.local", "db.internal", "nas.home.arpa", "intranet"]
+)  # fmt: skip
+def test_a_name_for_inside_is_not_left_to_a_proxy(host: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        made(always()).check_literal(host)
+    assert caught.value.cause is FetchCause.PRIVATE
+    made(always(), allow_private=True).check_literal(host)
+
+
+@pytest.mark.parametrize("host", ["mylocal.test", "local.test", "8.8.8.8", "[2606:4700::1111]"])
+def test_other_hosts_are_left_to_a_proxy(host: str) -> None:
+    made(always()).check_literal(host)
+
+
+def test_a_lookup_without_an_open_file_ends_the_run() -> None:
+    resolver = made(failing(OSError(errno.EMFILE, "Too many open files")))
+    with pytest.raises(InputError, match="too many open files"):
+        run(resolver.addresses("photos.test"))
+
+
+def test_a_name_that_was_not_looked_up_is_not_to_blame_and_asked_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolver = made(always("8.8.8.8"))
+    monkeypatch.setattr("cairn.images.fetch.resolving.MOST_HANGING", 0)
+    with pytest.raises(FetchError) as caught:
+        run(resolver.addresses("photos.test"))
+    assert (caught.value.cause, caught.value.is_hosts_fault) == (FetchCause.NOT_RESOLVED, False)
+    monkeypatch.undo()
+    assert run(resolver.addresses("photos.test")) == ("8.8.8.8",)
 
 
 @pytest.mark.parametrize(

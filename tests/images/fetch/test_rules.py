@@ -107,7 +107,7 @@ def test_all_faults_of_a_table_are_told_together(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_value_out_of_range_is_a_fault(tmp_path: Path, wrong: str) -> None:
-    assert "has 1 fault;" in told(tmp_path, f"[[rule]]\n{wrong}\n")
+    assert "has 1 fault:" in told(tmp_path, f"[[rule]]\n{wrong}\n")
 
 
 def test_a_host_in_two_places_is_a_fault(tmp_path: Path) -> None:

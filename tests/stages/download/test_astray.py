@@ -1,9 +1,12 @@
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from cairn.base.errors import DiskError
 from cairn.records.catalog import KEPT
 from cairn.stages.download.astray import KnownPaths, Swept, forget_lost, sweep_images
 from cairn.stages.download.journal import Journal, Outcome
@@ -53,6 +56,17 @@ def test_links_deeper_folders_and_strange_names_are_nobodys_to_sweep(tmp_path: P
     assert (tmp_path / "elsewhere/1.jpg").exists()
 
 
+def test_files_that_cairn_would_not_call_so_are_the_users(tmp_path: Path) -> None:
+    files(
+        tmp_path, "images/a/my notes.txt", "images/a/README.md", "images/a/photo.xmp", "images/a/my 1.jpg",
+        "images/a/1.JPG", "images/a/jpg", "images/my own/1.jpg",
+    )  # fmt: skip
+    before = left(tmp_path)
+    files(tmp_path, "images/a/b.c.jpg", "images/a/2.heic")
+    assert sweep_images(tmp_path, known("x", "y")) == Swept(n_parts=0, n_orphans=2)
+    assert left(tmp_path) == before
+
+
 def test_a_work_folder_without_images_has_none_to_sweep(tmp_path: Path) -> None:
     assert sweep_images(tmp_path, KnownPaths([])) == Swept(n_parts=0, n_orphans=0)
 
@@ -79,3 +93,21 @@ def test_images_that_are_not_there_in_full_are_forgotten(tmp_path: Path, journal
     assert forget_lost(tmp_path, journal) == 4
     assert journal.kept_keys().tolist() == [0, 3, 5]
     assert forget_lost(tmp_path, journal) == 0
+
+
+def test_a_disk_that_errs_makes_nothing_forgotten(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_path: object) -> os.stat_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path = "images/a/1.jpg"
+    files(tmp_path, path)
+    journal.record(
+        [Outcome(key=1, status=KEPT, path=path, size_bytes=5, attempts=1, fetched_at_ms=0)]
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", broken)
+        with pytest.raises(DiskError, match="Input/output error"):
+            forget_lost(tmp_path, journal)
+    assert journal.kept_keys().tolist() == [1]

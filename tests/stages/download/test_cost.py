@@ -4,7 +4,7 @@ import pytest
 
 from cairn.base.settings import DownloadSettings
 from cairn.images.fetch.rules import HostRule, SizeKind, Smaller
-from cairn.stages.download.cost import Cost, Known, cost_of
+from cairn.stages.download.cost import Cost, cost_of
 from cairn.stages.download.lists import open_list
 from cairn.stages.download.plan import make_plan
 
@@ -21,13 +21,12 @@ def cost(
     counts: dict[str, int],
     *,
     changed: dict[str, object] | None = None,
-    known: Known | None = None,
 ) -> Cost:
     path.write_text("".join(f"http://{host}/{i}\n" for host, n in counts.items() for i in range(n)))
     with open_list(path) as found:
         plan = make_plan(found)
     settings = DownloadSettings.model_validate(changed or {})
-    return cost_of(plan, plan.to_fetch, settings=settings, rule_of=RULES.__getitem__, known=known)
+    return cost_of(plan, plan.to_fetch, settings=settings, rule_of=RULES.__getitem__)
 
 
 def test_the_slowest_host_decides_and_says_what_holds_it(tmp_path: Path) -> None:
@@ -57,13 +56,6 @@ def test_bytes_grow_with_the_size_that_is_kept_and_asked_for(tmp_path: Path) -> 
     assert 10_000_000 < small.kept_bytes < 25_000_000
     assert small.kept_bytes < small.received_bytes < large.received_bytes < whole.received_bytes
     assert whole.kept_bytes == whole.received_bytes == 1_500_000_000
-
-
-def test_what_came_already_is_a_better_basis_than_a_guess(tmp_path: Path) -> None:
-    found = cost(tmp_path / "l.txt", {"rate": 100}, known=Known(300_000, 20_000))
-    assert (found.received_bytes, found.kept_bytes) == (30_000_000, 2_000_000)
-    assert "those that came already: 300 kB received, 20 kB kept" in found.basis
-    assert "an estimate" in cost(tmp_path / "l.txt", {"rate": 100}).basis
 
 
 def test_shards_are_fewer_files_and_nothing_costs_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class Faking:
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     takes_s: dict[str, float] = field(default_factory=dict)
     not_decoded: dict[bytes, CairnError] = field(default_factory=dict)
+    is_bounded: bool = True
     asked: list[str] = field(default_factory=list)
     n_running: int = 0
     most_running: int = 0
@@ -69,7 +70,8 @@ class Faking:
         if isinstance(answer, CairnError):
             raise answer
         status, location = answer if isinstance(answer, tuple) else (200, None)
-        return Reply(url, status, answer if isinstance(answer, bytes) else b"", location)
+        content = answer if isinstance(answer, bytes) else b""
+        return Reply(url, status, content, location, self.is_bounded)
 
     async def keep(self, content: bytes) -> KeptImage:
         if error := self.not_decoded.get(content):
@@ -248,6 +250,29 @@ def test_what_is_no_photo_ends_its_row_with_the_decoders_cause() -> None:
     assert faking.asked == [A, B]
 
 
+@pytest.mark.parametrize("cause", [Cause.TRUNCATED, Cause.EMPTY])
+def test_a_photo_whose_end_nobody_told_may_be_cut_off_and_is_tried_again(cause: Cause) -> None:
+    faking, disk = Faking({A: [b"ha", b"half"]}, not_decoded={b"ha": no_photo(cause)}), Disk()
+    faking.is_bounded = False
+    worked([A], faking, disk)
+    assert (disk.ends[0].status, disk.ends[0].attempts) == ("kept", 2)
+
+
+def test_a_photo_that_is_always_cut_off_says_so() -> None:
+    faking, disk = Faking(not_decoded={A.encode(): no_photo(Cause.TRUNCATED)}), Disk()
+    faking.is_bounded = False
+    worked([A], faking, disk)
+    assert (disk.causes(), disk.ends[0].http_status, len(faking.asked)) == (["cut off"], 200, 3)
+
+
+def test_names_that_were_not_looked_up_are_not_held_against_their_host() -> None:
+    refused = failing(FetchCause.NOT_RESOLVED, is_hosts_fault=False)
+    urls, disk = many(40), Disk()
+    answers: dict[str, list[Answer]] = {url: [*[refused] * 5, b"x"] for url in urls}
+    worked(urls, Faking(answers), disk)
+    assert disk.causes() == [None] * 40
+
+
 def test_a_body_that_is_too_large_is_not_asked_for_again() -> None:
     faking, disk = Faking({A: [no_photo(Cause.TOO_MANY_BYTES)]}), Disk()
     worked([A], faking, disk)
@@ -295,6 +320,22 @@ def test_a_photo_that_opted_out_is_not_asked_for_at_another_address() -> None:
     assert (faking.asked, disk.causes()) == ([A], ["opted out"])
 
 
+@pytest.mark.parametrize(
+    "cause",
+    [
+        FetchCause.UNKNOWN_HOST,
+        FetchCause.NOT_RESOLVED,
+        FetchCause.NO_CONNECTION,
+        FetchCause.NO_CONNECTION_IN_TIME,
+        FetchCause.CERTIFICATE,
+    ],
+)
+def test_a_host_that_cannot_be_reached_is_not_asked_for_the_original(cause: FetchCause) -> None:
+    faking, disk = Faking({A: [failing(cause)]}), Disk()
+    worked([A], faking, disk, originals={A: B}, attempts=1)
+    assert (faking.asked, disk.causes()) == ([A], [str(cause)])
+
+
 # hosts
 
 
@@ -332,8 +373,9 @@ def test_rows_of_a_host_that_was_given_up_were_never_asked_for() -> None:
     urls, disk = many(50), Disk()
     worked(urls, Faking({url: [failing(FetchCause.UNKNOWN_HOST)] for url in urls}), disk)
     assert set(disk.causes()) == {"unknown host"}
-    assert disk.ends[49].attempts == 0
-    assert disk.ends[49].detail == "one.test had no address, asked anew"
+    # Rows from the far end are asked to see whether the host is well again; those between never are.
+    assert disk.ends[40].attempts == 0
+    assert disk.ends[40].detail == "one.test had no address, asked anew"
 
 
 def test_a_host_that_may_not_be_asked_is_not() -> None:

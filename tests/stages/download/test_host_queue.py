@@ -32,6 +32,14 @@ def test_rows_are_let_go_when_the_last_was_touched() -> None:
     assert (queue.n_rows, queue.has_more, queue.work_at()) == (0, False, math.inf)
 
 
+def test_rows_may_be_taken_from_the_end_and_none_comes_twice() -> None:
+    queue = HostQueue("a", np.array([5, 3, 8, 1], dtype=np.int32))
+    assert [queue.pop_row(), queue.pop_row(from_end=True), queue.pop_row()] == [5, 1, 3]
+    assert (queue.n_rows, queue.has_more) == (1, True)
+    assert queue.pop_row(from_end=True) == 8
+    assert (queue.n_rows, queue.has_more, queue.work_at()) == (0, False, math.inf)
+
+
 def test_new_rows_wait_while_too_many_tasks_are_out() -> None:
     queue = HostQueue("a", [1])
     assert queue.work_at() == -math.inf

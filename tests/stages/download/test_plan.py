@@ -13,6 +13,7 @@ from cairn.base.errors import InputError, SettingsError
 from cairn.base.settings import SelectSettings
 from cairn.stages.download import gathering
 from cairn.stages.download.lists import open_list
+from cairn.stages.download.naming import stem_of
 from cairn.stages.download.plan import Plan, make_plan
 from cairn.stages.download.problems import ProblemKind
 from cairn.stages.download.verdicts import Verdict
@@ -126,6 +127,18 @@ def test_a_chosen_row_has_the_first_row_of_its_address_fetched_for_it(tmp_path: 
         assert plan.twin.tolist() == [-1, 0, 0, -1]
 
 
+def test_rows_that_are_not_chosen_keep_their_twins(tmp_path: Path) -> None:
+    rows = [("a", "1", "x"), ("a", "2", "x"), ("b", "1", "x"), ("c", "3", "y")]
+    seen = set()
+    for seed in range(20):
+        plan = planned(tmp_path / "l.csv", rows, SelectSettings(landmarks=1, seed=seed))
+        plan.source.close()
+        assert plan.twin.tolist() == [-1, 0, 0, -1]
+        seen.add(tuple(plan.verdict.tolist()))
+    unchosen, fetch = Verdict.NOT_CHOSEN, Verdict.FETCH
+    assert (unchosen, unchosen, unchosen, fetch) in seen
+
+
 def test_landmarks_cannot_be_chosen_of_a_list_without_them(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="the list names no landmark"):
         planned(
@@ -181,6 +194,32 @@ def test_ids_and_landmarks_that_differ_in_case_are_all_told_apart_by_their_diges
     assert len(one.place(3)) < 100
     for plan in (one, other):
         plan.source.close()
+
+
+def test_names_that_look_as_if_they_were_told_apart_get_a_digest_of_their_own(
+    tmp_path: Path,
+) -> None:
+    digest = "06d90109c8cc"
+    ids = ["Abc", "abc", f"Abc_{digest}", f"aBC_{digest.upper()}"]
+    marks = ["Tower", "tower", "Tower_aeb11001d776", "hall"]
+    plan = planned(
+        tmp_path / "l.csv", [(i, str(n), m) for n, m in enumerate(marks) for i in (f"{m}-{n}",)]
+    )
+    folders = {plan.place(position).split("/")[1].lower() for position in range(4)}
+    plan.source.close()
+    assert len(folders) == 4
+    plan = planned(tmp_path / "l.csv", [(i, str(n), "x") for n, i in enumerate(ids)])
+    places = [plan.place(position) for position in range(4)]
+    plan.source.close()
+    assert places[0] == f"images/x/Abc_{digest}"
+    assert len({place.lower() for place in places}) == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["0123456789abcdef", "IMG_20190401", "a_0123456789ab_c", "photo_1234567890123", "_none"]
+)
+def test_other_names_stay_as_they_are(name: str) -> None:
+    assert stem_of(name, is_crowded=False) == name
 
 
 def test_the_folder_of_unlabelled_images_is_no_landmarks(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from cairn.base.errors import InputError
+from cairn.base.settings import SelectSettings
 from cairn.records.catalog import CATALOG_SCHEMA, FAILED, KEPT, Catalog
 from cairn.stages.download.journal import OUTCOME_SCHEMA, Journal, Outcome
 from cairn.stages.download.lists import AddressList, open_list
@@ -111,6 +112,60 @@ def test_the_same_id_at_another_address_is_a_duplicate_id_whatever_the_journal_k
     made = ended(rows(twin | {"twin_source": "elsewhere"}, twin | {"twin_source": "u2"}))
     assert made["cause"].to_list() == ["duplicate id", "same address"]
     assert made["attempts"].to_list() == [0, 0]
+
+
+def test_the_same_id_at_another_address_is_never_told_how_its_twin_failed() -> None:
+    same = {"verdict": int(Verdict.SAME_ID), "key": 9}
+    failed = same | {"twin_key": 2, "twin_id": "i2"}
+    unknown = same | {"twin_key": 3, "twin_id": "i3"}
+    made = ended(
+        rows(
+            failed | {"twin_source": "elsewhere"}, unknown | {"twin_source": "elsewhere"},
+            failed | {"twin_source": "u3"},
+        )
+    )  # fmt: skip
+    asked_never = ("excluded", "duplicate id", None, None)
+    assert ends(made) == [asked_never, asked_never, (FAILED, "gone", None, None)]
+
+
+def test_of_twins_that_are_not_chosen_one_at_most_is_kept() -> None:
+    unchosen: dict[str, object] = {"verdict": int(Verdict.NOT_CHOSEN)}
+    of_first = unchosen | {"key": 1, "twin_key": 1, "twin_id": "i1"}
+    made = ended(
+        rows(unchosen, of_first | {"twin_source": "u2"}, of_first | {"twin_source": "elsewhere"})
+    )
+    assert ends(made) == [
+        (KEPT, None, None, "aa"),
+        ("duplicate", "same address", "i1", "aa"),
+        ("excluded", "not chosen", None, None),
+    ]
+    assert made["path"].to_list() == ["images/x/1.jpg", None, None]
+
+
+def test_what_two_rows_say_of_one_address_stays_when_neither_is_chosen_any_more() -> None:
+    unchosen: dict[str, object] = {"verdict": int(Verdict.NOT_CHOSEN)}
+    later = {"key": 9, "source": "u1", "landmark_id": "y", "twin_key": 1, "twin_id": "i1"}
+    made = with_twins(ended(rows(unchosen, unchosen | later | {"twin_source": "u1"})))
+    assert made["landmark_ids"].to_list() == [["x", "y"], ["y"]]
+
+
+def test_a_list_in_another_order_of_which_less_is_chosen_has_each_id_kept_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text(
+        "id,url,landmark_id\nx,http://h/2,2\nx,http://h/1,1\ny,http://h/3,3\ny,http://h/3,3\nz,http://h/4,4\n"
+    )
+    for seed in range(9):
+        with open_list(path) as source:
+            plan = make_plan(source, selecting=SelectSettings(sample=1, seed=seed))
+            known = listed(plan, list(source.rows()))
+        outcomes = pl.DataFrame(
+            [KEPT_AT_1 | {"key": key, "digest": f"{key}"} for key in set(plan.key.tolist())],
+            schema=OUTCOME_SCHEMA,
+        )
+        made = download_rows(known, outcomes, list_name="l.csv")
+        assert made.filter(pl.col("status") == KEPT)["image_id"].to_list() == ["x", "y", "z"]
 
 
 def test_rows_of_another_shape_are_refused() -> None:

@@ -16,7 +16,7 @@ from cairn.images.fetch.causes import FetchError
 from cairn.images.fetch.manners import BURST_S, Doing, HostManners, Patience, Verdict
 from cairn.images.fetch.rules import HostRule
 from cairn.stages.download import schedule as schedule_room
-from cairn.stages.download.host_queue import MOST_OUT, Rows
+from cairn.stages.download.host_queue import MOST_OUT, HostQueue, Rows
 from cairn.stages.download.schedule import Schedule, Task
 
 OK, BUSY, FAILING = Verdict.OK, Verdict.BUSY, Verdict.FAILING
@@ -69,6 +69,7 @@ class World:
     ended_at: dict[int, float] = field(default_factory=dict)
     abandoned: Counter[int] = field(default_factory=Counter)
     retry_after_s: Callable[[Task], float | None] = lambda task: None
+    longest_backoff_s: float = 30.0
     n_looks: int = 0
 
     def run(self, *, until: float = math.inf) -> "World":
@@ -107,7 +108,7 @@ class World:
             self.ended_at[task.index] = self.now
         elif then == "retry":
             again = replace(task, attempt=task.attempt + 1)
-            self.plan.retry(again, self.now + self.rng.uniform(0, 30))
+            self.plan.retry(again, self.now + self.rng.uniform(0, self.longest_backoff_s))
         else:
             self.plan.moved(replace(task, n_redirects=task.n_redirects + 1), then, self.now)
 
@@ -201,12 +202,62 @@ def test_rows_of_a_host_that_is_given_up_come_out_without_a_request() -> None:
     assert plan.given_up_for("b") is None
 
 
+@pytest.mark.parametrize("n_bad", [5, 7, 20, 100])
+def test_bad_photos_at_the_front_give_no_healthy_host_up(n_bad: int) -> None:
+    plan = schedule(rows(a=n_bad + 300))
+
+    def answer(task: Task) -> tuple[float, Verdict, str | None]:
+        if task.index >= n_bad:
+            return 0.1, OK, None
+        return 0.1, FAILING, "retry" if task.attempt < 3 else None
+
+    world = World(plan, answer, longest_backoff_s=1.0).run()
+    assert world.ends == Counter(range(n_bad + 300))
+    assert not [index for index in world.abandoned if index >= n_bad]
+
+
+def test_a_host_is_probed_with_its_last_row_and_not_with_what_failed_or_was_moved_there() -> None:
+    plan = schedule(rows(a=20, b=1), rule=HostRule(concurrency=1, rate_per_s=1e6))
+    (moved,) = [task for task in taken(plan, 0.0) if task.host == "b"]
+    plan.finished("b", OK, 0.0)
+    plan.finished("a", FAILING, 0.0, retry_after_s=1000.0)
+    plan.moved(moved, "http://a/x", 0.0)
+    (probe,) = taken(plan, 1000.0)
+    assert (probe.index, plan._hosts["a"].n_out, plan.n_waiting) == (19, 0, 19)
+    plan.finished("a", OK, 1001.0)
+    assert [task.index for task in taken(plan, 1001.0)] == [20]
+
+
+def test_a_host_with_nothing_but_second_tries_is_probed_with_one_of_them() -> None:
+    plan = schedule(rows(a=8))
+    world = World(
+        plan, lambda task: (1.0, *((FAILING, "retry") if task.attempt < 2 else (OK, None)))
+    )
+    assert world.run().ends == Counter(range(8))
+    assert not world.abandoned
+
+
+def test_a_host_with_too_many_tasks_outside_is_probed_with_an_untouched_row_too() -> None:
+    plan = schedule(rows(a=3), rule=HostRule(concurrency=1, rate_per_s=1e6))
+    (task,) = taken(plan, 0.0)
+    plan.finished("a", FAILING, 0.0, retry_after_s=1000.0)
+    plan.retry(task, 5.0)
+    plan._hosts["a"].n_out = MOST_OUT
+    assert [probe.index for probe in taken(plan, 1000.0)] == [2]
+
+
 def test_a_row_that_was_never_asked_for_says_so() -> None:
     plan = schedule(rows(a=3))
     taken(plan, 0.0)
     plan.finished("a", Verdict.OFF_LIMITS, 0.0)
     assert [(task.index, task.attempt) for task in plan.given_up()] == [(1, 0), (2, 0)]
     assert plan.is_empty
+
+
+def test_rows_that_are_given_up_come_in_the_order_of_the_list() -> None:
+    plan = schedule(rows(a=20))
+    world = World(plan, lambda task: (1.0, FAILING, None)).run()
+    assert list(world.abandoned) == [8, 9, 10, 11, 12, 13, 14, 15]
 
 
 def test_what_is_given_up_may_be_taken_a_few_at_a_time() -> None:
@@ -312,6 +363,19 @@ def test_the_display_shows_the_hosts_with_the_most_to_do() -> None:
     assert (second.host, second.state, second.until) == ("b", Doing.SLOWED, 60.0)
     assert second.bytes_received == 7
     assert plan.host_states(n=1) == [first]
+
+
+def test_among_very_many_hosts_the_busiest_are_looked_for_at_every_tenth_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schedule_room, "MANY_HOSTS", 2)
+    plan = schedule(rows(a=1, b=5, c=9))
+    assert [state.host for state in plan.host_states(n=1)] == ["c"]
+    plan._hosts = {"d": HostQueue("d", range(50)), **plan._hosts}
+    taken(plan, 0.0)
+    shown = [plan.host_states(n=1)[0] for _ in range(10)]
+    assert [state.host for state in shown] == ["c"] * 9 + ["d"]
+    assert (shown[0].waiting, shown[0].running) == (8, 1)
 
 
 def test_rows_cost_nothing_until_their_turn_comes() -> None:

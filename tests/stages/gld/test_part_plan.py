@@ -77,6 +77,14 @@ def test_a_repeated_id_points_to_the_first_and_is_its_twin_in_the_catalog(tmp_pa
         assert listed["twin_id"].to_list() == [image]
 
 
+def test_a_repeated_row_that_is_not_chosen_keeps_its_twin(tmp_path: Path) -> None:
+    image = Published(6).train[2]
+    with opened(tmp_path, "train", more=f"{image},http://else/x.jpg,9\n") as rows:
+        plan = make_part_plan(rows, list_name="x")
+        plan.verdict[[2, 12]] = Verdict.NOT_CHOSEN
+        assert listed_part(plan, [rows.at(12)])["twin_key"].to_list() == [plan.key[2]]
+
+
 def test_a_photo_is_taken_once(tmp_path: Path) -> None:
     with opened(tmp_path, "train") as rows:
         wanted = np.zeros(12, np.bool_)

@@ -81,6 +81,12 @@ def content_length(headers: Headers) -> int | None:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else None
 
 
+def is_bounded(status: int, headers: Headers) -> bool:
+    """Whether the host tells where the body ends: by its length, in chunks, or by a status that has none."""
+    chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+    return status == 204 or chunked or content_length(headers) is not None
+
+
 def content_codings(headers: Headers) -> list[str]:
     """How the body is packed, outermost first; nothing for a body that is as it is."""
     said = ",".join(headers.getall("Content-Encoding", ())).lower().split(",")

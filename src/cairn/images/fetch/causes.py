@@ -77,6 +77,7 @@ class FetchError(CairnError):
 
     http_status: the host's answer, where there was one.
     retry_after_s: how long the host asked to be left alone, where it did.
+    is_hosts_fault: False where it was not even asked, for reasons of our own.
     """
 
     def __init__(
@@ -86,9 +87,11 @@ class FetchError(CairnError):
         *,
         http_status: int | None = None,
         retry_after_s: float | None = None,
+        is_hosts_fault: bool = True,
     ) -> None:
         self.cause = cause
         self.detail = detail
         self.http_status = http_status
         self.retry_after_s = retry_after_s
+        self.is_hosts_fault = is_hosts_fault
         super().__init__(f"{cause}: {detail}")

@@ -1,6 +1,5 @@
 """One guarded HTTP request at a time: checked addresses, deadlines, limits; redirects are handed back, not followed."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -17,10 +16,18 @@ from cairn.images.fetch.answers import (
     check_status,
     content_codings,
     content_length,
+    is_bounded,
     next_address,
     total_bytes,
 )
-from cairn.images.fetch.bodies import body_of, parts_of, read_leftover, too_many_bytes, unpacked
+from cairn.images.fetch.bodies import (
+    Budget,
+    body_of,
+    parts_of,
+    read_leftover,
+    too_many_bytes,
+    unpacked,
+)
 from cairn.images.fetch.causes import FetchCause, FetchError
 from cairn.images.fetch.connecting import (
     ClientSettings,
@@ -38,7 +45,8 @@ __all__ = ["Client", "ClientSettings", "Deadlines", "Reply", "Stream"]
 
 Pace = Callable[[str, int], Awaitable[None]]
 
-N_BIG_BODIES = 4
+# What bodies over 2 MB may fill together.
+BIG_BODIES_BYTES = 256_000_000
 MOST_REDIRECTS = 5
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -48,12 +56,14 @@ class Reply:
     """A host's answer: a body, or the checked address to ask next.
 
     url: the address that was asked. location: the next one, where the host leads on; `content` is empty then.
+    is_bounded: whether the host told where the body ends; otherwise it may have been cut off unnoticed.
     """
 
     url: str
     status: int
     content: bytes
     location: str | None = None
+    is_bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Client:
         self._pace = pace
         self._proxy = proxy_address(settings.proxy)
         self._tls = tls_context(settings.certificates)
-        self._permits = asyncio.Semaphore(N_BIG_BODIES)
+        self._budget = Budget(max(BIG_BODIES_BYTES, 2 * settings.max_bytes))
         self._keeping_alive = KeepingAlive()
         self._open = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
@@ -138,7 +148,8 @@ class Client:
             if status == 206 and "Range" not in headers:
                 raise FetchError(FetchCause.CUT_OFF, "only a part came, unasked", http_status=206)
             self._check_opt_out(response)
-            return Reply(url, status, await self._body(response, host, clock))
+            content = await self._body(response, host, clock)
+            return Reply(url, status, content, is_bounded=is_bounded(status, response.headers))
 
     @asynccontextmanager
     async def stream(
@@ -225,26 +236,21 @@ class Client:
         size_bytes = content_length(response.headers)
         if size_bytes is not None and size_bytes > most_bytes:
             raise too_many_bytes(size_bytes, most_bytes)
-        async with aclosing(
-            parts_of(response, silence_s=self._settings.deadlines.silence_s)
-        ) as chunks:
-            content = await body_of(
-                chunks,
-                most_bytes=most_bytes,
-                clock=clock,
-                gauge=SpeedGauge(self._settings.deadlines, start=clock.now()),
-                permits=self._permits,
-                paced=partial(self._pace, host) if self._pace else None,
-            )
         codings = content_codings(response.headers)
-        if not codings:
-            return content
-        async with clock.stopped():
-            await self._permits.acquire()
-        try:
-            return await unpacked(content, codings, most_bytes=most_bytes)
-        finally:
-            self._permits.release()
+        with self._budget.holding(clock) as holding:
+            async with aclosing(
+                parts_of(response, silence_s=self._settings.deadlines.silence_s)
+            ) as chunks:
+                content = await body_of(
+                    chunks,
+                    most_bytes=most_bytes,
+                    clock=clock,
+                    gauge=SpeedGauge(self._settings.deadlines, start=clock.now()),
+                    holding=holding,
+                    size_bytes=size_bytes,
+                    paced=partial(self._pace, host) if self._pace else None,
+                )
+            return await unpacked(content, codings, most_bytes=most_bytes, holding=holding)
 
 
 def _let_go(response: aiohttp.ClientResponse) -> None:

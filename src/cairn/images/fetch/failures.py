@@ -1,8 +1,11 @@
 """What goes wrong on the wire, in the catalog's words: the errors of aiohttp as causes."""
 
+import errno
+
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
+from cairn.base.errors import InputError
 from cairn.images.fetch.causes import FetchCause, FetchError
 
 # All that aiohttp is known to let out for a host's sake. A ValueError is an answer it cannot make sense of.
@@ -23,13 +26,27 @@ _IN_THE_BODY: tuple[tuple[type[BaseException], FetchCause], ...] = (
 
 
 def before_the_body(error: Exception) -> FetchError:
-    """What `error`, one of `LET_OUT`, means while a host has not answered yet."""
+    """What `error`, one of `LET_OUT`, means while a host has not answered yet; raises InputError as `check_files` does."""
+    check_files(error)
     return _as_fetch_error(error, _BEFORE_THE_BODY, status=None)
 
 
 def in_the_body(error: Exception, *, status: int) -> FetchError:
-    """What `error`, one of `LET_OUT`, means while a host that answered `status` is sending."""
+    """What `error`, one of `LET_OUT`, means while a host that answered `status` is sending; raises InputError as `check_files` does."""
+    check_files(error)
     return _as_fetch_error(error, _IN_THE_BODY, status=status)
+
+
+def check_files(error: BaseException) -> None:
+    """Raise InputError if this machine has no open file left for us, for which no host is to blame."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.errno in (errno.EMFILE, errno.ENFILE):
+            raise InputError(
+                f"too many open files ({behind.strerror}); expected: one for each connection and some more; "
+                "do: lower --concurrency or raise `ulimit -n`"
+            ) from error
+        behind = behind.__cause__
 
 
 def _as_fetch_error(

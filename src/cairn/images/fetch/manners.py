@@ -43,7 +43,7 @@ class Patience:
     n_failures: bad answers in a row before it is left to cool; a name without an address cools at once.
     cooling_s, longest_cooling_s: the first cooling and, doubling, the longest.
     n_coolings: coolings in a row, each ended by one request that failed, before the host is given up.
-    n_coolings_absent: the same for a host whose name has no address.
+    n_coolings_absent: the same for a host whose name has no address; other bad answers begin this count anew.
     longest_pause_s: a longer Retry-After counts as a cooling.
     longest_wait_s: a longer Retry-After is not waited for: the host is given up for this run.
     """
@@ -91,6 +91,7 @@ class HostManners:
         "_is_new",
         "_is_open",
         "_is_probing",
+        "_n_absent",
         "_n_coolings",
         "_n_failures",
         "_n_old",
@@ -123,7 +124,7 @@ class HostManners:
         self._clear_at = _NEVER
         self._pause_until = self._cool_at = _NEVER
         self._is_open = self._is_probing = False
-        self._n_failures = self._n_coolings = 0
+        self._n_failures = self._n_coolings = self._n_absent = 0
         self._n_old = 0
         self._second = self._n_second = self._n_second_before = 0
 
@@ -131,6 +132,11 @@ class HostManners:
     def given_up(self) -> bool:
         """Whether the host is not asked any more in this run."""
         return self.given_up_for is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the breaker is open: what is asked next is the probe on whose end it depends."""
+        return self._is_open
 
     def ready_at(self, now: float) -> float:
         """When the next request may start: `now` or earlier is at once, infinity is not before one has ended."""
@@ -193,7 +199,7 @@ class HostManners:
         return is_well and is_free and self._rate_per_s >= self.rule.rate_per_s
 
     def _recover(self) -> None:
-        self._n_failures = self._n_coolings = 0
+        self._n_failures = self._n_coolings = self._n_absent = 0
         self._is_open = False
         self._cool_at = _NEVER
         rule = self.rule
@@ -218,6 +224,7 @@ class HostManners:
     def _count(self, now: float, verdict: Verdict, retry_after_s: float) -> None:
         """One more bad answer: the breaker opens where it was the last of too many, or ends a probe."""
         self._n_failures += 1
+        self._n_absent = self._n_absent + 1 if verdict is Verdict.ABSENT else 0
         is_long = retry_after_s > self.patience.longest_pause_s
         is_enough = self._n_failures >= self.patience.n_failures or verdict is Verdict.ABSENT
         if is_enough or is_long or self._is_open:
@@ -225,9 +232,12 @@ class HostManners:
 
     def _open(self, now: float, verdict: Verdict) -> None:
         patience = self.patience
-        is_absent = verdict is Verdict.ABSENT
-        if self._n_coolings >= (patience.n_coolings_absent if is_absent else patience.n_coolings):
-            self.given_up_for = verdict
+        if self._n_absent > patience.n_coolings_absent:
+            self.given_up_for = Verdict.ABSENT
+            return
+        if self._n_coolings >= patience.n_coolings:
+            # A name that was not found once may have been an accident: its rows must not be final.
+            self.given_up_for = Verdict.FAILING if verdict is Verdict.ABSENT else verdict
             return
         cooling_s = min(patience.longest_cooling_s, patience.cooling_s * 2.0**self._n_coolings)
         self._n_coolings += 1
@@ -247,18 +257,18 @@ class Pace:
     def __init__(self, total_mbit: float, rule_of: Callable[[str], HostRule]) -> None:
         self._total = _Bucket(total_mbit)
         self._rule_of = rule_of
-        self._bucket_of: dict[str, _Bucket | None] = {}
+        self._bucket_of: dict[str, _Bucket] = {}
 
     def delay_s(self, host: str, n_bytes: int, now: float) -> float:
         """Seconds to wait before more is read from the host, of which `n_bytes` just came."""
         delay_s = self._total.delay_s(n_bytes, now)
-        bucket = self._bucket_of[host] if host in self._bucket_of else self._new_bucket(host)
+        bucket = self._bucket_of.get(host) or self._new_bucket(host)
         return delay_s if bucket is None else max(delay_s, bucket.delay_s(n_bytes, now))
 
     def _new_bucket(self, host: str) -> "_Bucket | None":
+        # Redirects may lead to ever new hosts: those without a limit leave nothing behind.
         limit = self._rule_of(host).mbit_per_s
-        bucket = self._bucket_of[host] = _Bucket(limit) if limit else None
-        return bucket
+        return self._bucket_of.setdefault(host, _Bucket(limit)) if limit else None
 
 
 class _Bucket:

@@ -1,5 +1,6 @@
 """Whether a host asks programs such as ours to leave a photo: the header X-Robots-Tag."""
 
+import re
 from collections.abc import Iterable
 
 AGENT = "cairn"
@@ -9,6 +10,8 @@ OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _WITH_A_VALUE = frozenset(
     {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 )
+# The rest of a date with a comma, up to the colon in its time: `Friday, 25-Jun-10 15:00:00 GMT`.
+_DATE = re.compile(r"\d+(-\S+)?(\s.*)?")
 
 
 def opt_out(headers: Iterable[str]) -> str | None:
@@ -22,8 +25,9 @@ def opt_out(headers: Iterable[str]) -> str | None:
         is_for_us = True
         for words in header.lower().split(","):
             name, colon, directive = words.partition(":")
-            if colon and name.strip() not in _WITH_A_VALUE:
-                is_for_us = name.strip() in (AGENT, "*")
+            agent = name.strip()
+            if colon and agent not in _WITH_A_VALUE and not _DATE.fullmatch(agent):
+                is_for_us = agent in (AGENT, "*")
                 words = directive
             if is_for_us and words.strip() in OPT_OUTS:
                 return words.strip()

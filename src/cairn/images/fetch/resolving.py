@@ -13,12 +13,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from cairn.images.fetch.addresses import is_public
 from cairn.images.fetch.causes import FetchCause, FetchError
+from cairn.images.fetch.failures import check_files
 
 Lookup = Callable[[str, int], Sequence[str]]
 
 MOST_CACHED = 20_000
 # Lookups that hang cannot be ended; past so many, new names are refused for the moment.
 MOST_HANGING = 64
+# Names that lead inside by what they are, wherever they are looked up.
+_INSIDE = ("localhost", "local", "internal", "home.arpa")
 _SAYS_NO_SUCH_NAME = frozenset(
     getattr(socket, name)
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
@@ -41,6 +44,11 @@ class _Answer:
     cause: FetchCause | None = None
     detail: str = ""
     until: float = math.inf
+    is_hosts_fault: bool = True
+
+
+class _NotAsked(Exception):
+    """There was no thread for a lookup: it says nothing about the name."""
 
 
 class Resolver(AbstractResolver):
@@ -87,10 +95,15 @@ class Resolver(AbstractResolver):
         return allowed
 
     def check_literal(self, host: str) -> None:
-        """Raise FetchError (PRIVATE) if `host` is an IP address that may not be asked; names are not looked up."""
+        """Raise FetchError (PRIVATE) if `host` may not be asked by what it is: an address, or a name for inside.
+
+        Names are not looked up: this is for those that a proxy resolves.
+        """
+        if self.allow_private:
+            return
         address = _literal(host)
-        if address and not self.allow_private and not is_public(address):
-            raise private(host, (address,))
+        if not is_public(address) if address else _is_inside(host):
+            raise private(host, (address or host,))
 
     async def unchecked(self, host: str, port: int = 0) -> tuple[str, ...]:
         """All IP addresses of `host`, for hosts that the user chose, such as a proxy."""
@@ -98,7 +111,7 @@ class Resolver(AbstractResolver):
         if answer is None or answer.until < self._clock():
             answer = await self._asked(host, port)
         if answer.cause is not None:
-            raise FetchError(answer.cause, answer.detail)
+            raise FetchError(answer.cause, answer.detail, is_hosts_fault=answer.is_hosts_fault)
         return answer.addresses
 
     async def resolve(
@@ -156,12 +169,12 @@ class Resolver(AbstractResolver):
         thread = threading.Thread(target=work, name=f"resolving {host}", daemon=True)
         self._threads = {thread for thread in self._threads if thread.is_alive()}
         if len(self._threads) >= MOST_HANGING:
-            _settle(future, OSError(f"{MOST_HANGING} lookups of names hang"))
+            _settle(future, _NotAsked(f"{MOST_HANGING} lookups of names hang"))
             return future
         try:
             thread.start()
         except RuntimeError as error:
-            _settle(future, OSError(str(error)))
+            _settle(future, _NotAsked(str(error)))
         else:
             self._threads.add(thread)
         return future
@@ -171,6 +184,13 @@ class Resolver(AbstractResolver):
             if result:
                 return _Answer(tuple(result), until=self._clock() + self._ttl_s)
             return self._failed(FetchCause.UNKNOWN_HOST, f"{host} has no address")
+        check_files(result)
+        if isinstance(result, _NotAsked):
+            # Not kept: the next who asks may find a thread.
+            return _Answer(
+                (), FetchCause.NOT_RESOLVED, f"{host} was not looked up: {result}",
+                until=-math.inf, is_hosts_fault=False,
+            )  # fmt: skip
         says_no = isinstance(result, socket.gaierror) and result.errno in _SAYS_NO_SUCH_NAME
         if says_no or isinstance(result, UnicodeError):
             return self._failed(FetchCause.UNKNOWN_HOST, f"there is no host {host}")
@@ -237,6 +257,12 @@ def _literal(host: str) -> str | None:
     if ":" in host:
         return host.strip("[]")
     return host if host.replace(".", "").isdigit() else None
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is one that only a network's own hosts have; any without a dot is."""
+    name = name.lower().rstrip(".")
+    return "." not in name or f".{name}".endswith(tuple(f".{ending}" for ending in _INSIDE))
 
 
 def _settle(

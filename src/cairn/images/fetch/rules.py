@@ -121,8 +121,9 @@ def _rules_of(text: str, *, name: str, default: HostRule) -> list[HostRule]:
     problems += _named_twice(rules)
     if problems:
         raise InputError(
-            f"{name} has {counted(len(problems), 'fault')}; its first lines say what each key "
-            "takes; correct and run again:" + "".join(f"\n  {problem}" for problem in problems)
+            f"{name} has {counted(len(problems), 'fault')}:"
+            + "".join(f"\n  {problem}" for problem in problems)
+            + "\nwhat each key takes stands in docs/download.md under 'The table of hosts'; correct it and run again"
         )
     return rules
 

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cairn.base.files import PART_SUFFIX, disk_errors, sweep_parts
+from cairn.base.files import PART_SUFFIX, SAFE_NAME, disk_errors, sweep_parts
+from cairn.images.keeping import SUFFIX
 from cairn.images.store import Inside
 from cairn.stages.download.journal import Journal
+
+SUFFIXES = frozenset(SUFFIX.values())
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,14 @@ def _entries(
 
 def _paths(root: Path, folder: os.DirEntry[str], names: Iterable[str]) -> pl.Series:
     place = Path(folder).relative_to(root).as_posix()
-    ours = [f"{place}/{name}" for name in names if name.isascii() and not name.startswith(".")]
-    return pl.Series(ours if place.isascii() else [], dtype=pl.String)
+    ours = [f"{place}/{name}" for name in names if _is_given(name)]
+    return pl.Series(ours if SAFE_NAME.fullmatch(folder.name) else [], dtype=pl.String)
+
+
+def _is_given(name: str) -> bool:
+    """Whether Cairn might have given an image this name."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a Path for each takes longer
+    return suffix in SUFFIXES and SAFE_NAME.fullmatch(stem) is not None
 
 
 def _removed(root: Path, folder: Path, orphans: pl.Series) -> int:
@@ -84,14 +93,18 @@ def _removed(root: Path, folder: Path, orphans: pl.Series) -> int:
 
 
 def forget_lost(root: Path, journal: Journal) -> int:
-    """The number of images that the journal knew and that are not there in full; it knows them no more."""
+    """The number of images that the journal knew and that are not there in full; it knows them no more.
+
+    Raises DiskError, and forgets none, where the disk does not say whether they are there.
+    """
     sizes = _Sizes(root)
-    lost = [
-        key
-        for table in journal.files()
-        for key, path, size_bytes in table.iter_rows()
-        if not sizes.has(path, size_bytes)
-    ]
+    with disk_errors(root):
+        lost = [
+            key
+            for table in journal.files()
+            for key, path, size_bytes in table.iter_rows()
+            if not sizes.has(path, size_bytes)
+        ]
     journal.forget(np.array(lost, np.int64))
     return len(lost)
 
@@ -117,5 +130,5 @@ class _Sizes:
     def _size(self, path: str) -> int:
         try:
             return os.stat(f"{self._root}/{path}").st_size  # noqa: PTH116 - a Path for each takes longer than asking
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return -1

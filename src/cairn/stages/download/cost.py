@@ -21,14 +21,6 @@ SECONDS_A_PHOTO = 0.5
 
 
 @dataclass(frozen=True)
-class Known:
-    """Mean bytes of the photos that came already: what the hosts sent, and what was kept of it."""
-
-    received_bytes: float
-    kept_bytes: float
-
-
-@dataclass(frozen=True)
 class HostCost:
     """What one host takes: photos, hours, and what keeps it from taking fewer."""
 
@@ -43,7 +35,7 @@ class Cost:
     """What a run costs.
 
     n_rows: photos that are asked for; n_files: files that are written, if every photo comes.
-    hours: at least; the slowest host or all connections together decide.
+    hours: about; the slowest host or all connections together decide.
     slowest: the hosts that take longest, slowest first.
     basis: what the numbers stand on, in words.
     """
@@ -64,22 +56,21 @@ def cost_of(
     *,
     settings: DownloadSettings,
     rule_of: Callable[[str], HostRule],
-    known: Known | None = None,
 ) -> Cost:
     """What it costs to fetch the rows of `plan` that are `wanted` [N] and to be fetched at all.
 
-    rule_of: what each host allows. known: what is known of photos that came already, where some did.
+    rule_of: what each host allows.
     """
     numbers = plan.host[wanted & plan.to_fetch]
     counts = (
         np.bincount(numbers, minlength=len(plan.hosts)) if numbers.size else np.zeros(0, np.int64)
     )
-    kept = known.kept_bytes if known else kept_bytes_of(settings)
+    kept = kept_bytes_of(settings)
     hosts, received = [], 0.0
     for number in np.flatnonzero(counts).tolist():
         host, n_rows = plan.hosts[number], int(counts[number])
         rule = rule_of(host)
-        each = known.received_bytes if known else _received_bytes(rule, settings)
+        each = _received_bytes(rule, settings)
         received += n_rows * each
         hosts.append(_host_cost(host, n_rows, n_rows * each, rule))
     hosts.sort(key=lambda cost: (-cost.hours, cost.host))
@@ -96,7 +87,7 @@ def cost_of(
         kept_bytes=round(received if settings.as_it_came else n_rows * kept),
         hours=max([together_s / 3600, *(host.hours for host in hosts)]) if hosts else 0.0,
         slowest=tuple(hosts[:MOST_HOSTS_TOLD]),
-        basis=_basis(settings, known, kept),
+        basis=_basis(settings, kept),
     )  # fmt: skip
 
 
@@ -140,14 +131,9 @@ def _received_bytes(rule: HostRule, settings: DownloadSettings) -> float:
     return min(_jpeg_bytes(side_px, 92), ORIGINAL_BYTES) if side_px else ORIGINAL_BYTES
 
 
-def _basis(settings: DownloadSettings, known: Known | None, kept: float) -> str:
-    if known:
-        return (
-            f"photos as those that came already: {known.received_bytes / 1000:,.0f} kB received, "
-            f"{known.kept_bytes / 1000:,.0f} kB kept, in the mean; {SECONDS_A_PHOTO} s a request"
-        )
+def _basis(settings: DownloadSettings, kept: float) -> str:
     stays = "as they came" if settings.as_it_came else f"{kept / 1000:,.0f} kB kept of each"
     return (
-        f"an estimate, as no photo came yet: {ORIGINAL_BYTES / 1e6} MB for each that is not asked for smaller, "
+        f"an estimate: {ORIGINAL_BYTES / 1e6} MB for each that is not asked for smaller, "
         f"{stays}, {SECONDS_A_PHOTO} s a request, every photo still there"
     )

@@ -8,7 +8,7 @@ from cairn.images.fetch.addresses import checked_address
 from cairn.images.fetch.causes import PASSING, FetchCause, FetchError
 from cairn.images.fetch.client import Reply
 from cairn.images.fetch.manners import Verdict, backoff_s
-from cairn.images.pixels import PixelError
+from cairn.images.pixels import Cause, PixelError
 from cairn.records.catalog import FAILED
 from cairn.stages.download.books import Books, kept_outcome
 from cairn.stages.download.journal import Outcome
@@ -22,7 +22,21 @@ MOST_REDIRECTS = 5
 BUSY_PATIENCE = 3
 GIVEN_UP_AT_ONCE = 1000
 LOOK_AGAIN_S = 1.0
-NO_SECOND_ADDRESS = frozenset({FetchCause.OPTED_OUT, FetchCause.PRIVATE, FetchCause.NO_CONTACT})
+# The second address is at the same host: where that cannot be reached, asking twice helps nobody.
+NO_SECOND_ADDRESS = frozenset(
+    {
+        FetchCause.OPTED_OUT,
+        FetchCause.PRIVATE,
+        FetchCause.NO_CONTACT,
+        FetchCause.UNKNOWN_HOST,
+        FetchCause.NOT_RESOLVED,
+        FetchCause.NO_CONNECTION,
+        FetchCause.NO_CONNECTION_IN_TIME,
+        FetchCause.CERTIFICATE,
+    }
+)
+# What the decoders say of a photo that lost its end on the way.
+MAYBE_CUT_OFF = frozenset({Cause.TRUNCATED, Cause.EMPTY})
 
 
 class Crew:
@@ -143,7 +157,8 @@ class Crew:
     def _after(self, task: Task, error: FetchError | PixelError, now: float) -> None:
         """Another try, another address, or the end of a row whose request brought no photo."""
         if isinstance(error, FetchError) and error.cause in PASSING:
-            patience = BUSY_PATIENCE if error.cause == FetchCause.BUSY else 1
+            is_patient = error.cause == FetchCause.BUSY or not error.is_hosts_fault
+            patience = BUSY_PATIENCE if is_patient else 1
             if task.attempt < self._orders.attempts * patience:
                 delay_s = backoff_s(task.attempt, self._orders.rng, error.retry_after_s)
                 task.attempt += 1
@@ -175,7 +190,7 @@ class Crew:
             with self._hands.backlog.holding(len(reply.content)):
                 image = await self._hands.decoders.keep(reply.content)
         except PixelError as error:
-            self._after(task, error, self._hands.clock())
+            self._after(task, _on_the_way(error, reply), self._hands.clock())
             return
         path = await self._books.written(task.index, image)
         if path is not None:
@@ -251,9 +266,16 @@ class Crew:
         )
 
 
+def _on_the_way(error: PixelError, reply: Reply) -> FetchError | PixelError:
+    """`error`, but where nobody told how long the photo is, a lost end is the network's doing and may be there next time."""
+    if reply.is_bounded or error.cause not in MAYBE_CUT_OFF:
+        return error
+    return FetchError(FetchCause.CUT_OFF, str(error), http_status=reply.status)
+
+
 def _verdict(error: FetchError | PixelError) -> tuple[Verdict, float | None]:
     """What an error says of its host: one that answers, whatever it answers, is one that works."""
-    if isinstance(error, PixelError):
+    if isinstance(error, PixelError) or not error.is_hosts_fault:
         return Verdict.OK, None
     named = {FetchCause.BUSY: Verdict.BUSY, FetchCause.UNKNOWN_HOST: Verdict.ABSENT}
     otherwise = Verdict.FAILING if error.cause in PASSING else Verdict.OK

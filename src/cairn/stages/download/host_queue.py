@@ -118,10 +118,14 @@ class HostQueue:
             return heapq.heappop(self._retries)[2]
         return None
 
-    def pop_row(self) -> int:
-        """The next row that was not touched yet; there has to be one."""
-        index = int(self._rows[self._n_touched])
-        self._n_touched += 1
+    def pop_row(self, *, from_end: bool = False) -> int:
+        """The next row that was not touched yet, or the last of them; there has to be one."""
+        if from_end:
+            index = int(self._rows[-1])
+            self._rows = self._rows[:-1]
+        else:
+            index = int(self._rows[self._n_touched])
+            self._n_touched += 1
         if self._n_touched == len(self._rows):
             self._rows, self._n_touched = (), 0
         return index

@@ -10,6 +10,8 @@ UNKNOWN_FOLDER = "_unknown"
 PLAIN_IDS = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_\-]{4,79}\n)+")
 MOST_CHARACTERS = 80
 RESERVED_CHARACTERS = 4
+# How the names end that `stem_of` gives to crowded ones, as they are read where case does not count.
+CROWDED_FORM = re.compile(r"_[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
 def safe(name: str) -> str:
@@ -28,11 +30,13 @@ def folded(name: str) -> str:
 def stem_of(name: str, *, is_crowded: bool) -> str:
     """The name of the file or folder of `name`, without a suffix.
 
-    is_crowded: another name comes so close that their digests have to tell them apart.
+    is_crowded: another name comes so close that their digests have to tell them apart. Names that look as if they
+    had such a digest get one of their own: the file of a crowded name is no other's.
     """
-    if not is_crowded:
-        return safe(name)
-    return f"{safe(name)[:64]}_{digest_bytes(name.encode())[:12]}"
+    plain = safe(name)
+    if not is_crowded and not CROWDED_FORM.search(plain):
+        return plain
+    return f"{plain[:64]}_{digest_bytes(name.encode())[:12]}"
 
 
 def crowded(names: Iterable[str]) -> set[str]:

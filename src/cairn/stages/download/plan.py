@@ -28,7 +28,8 @@ class Plan:
     source: the list, which is to stay open.
     offsets: where each row begins in the list.
     verdict: a `Verdict` for each row.
-    twin: the position of the row whose photo stands for this one too, where the verdict is SAME_ID or SAME_ADDRESS; else -1.
+    twin: the position of the row whose photo stands for this one too, where the id or the address repeats an earlier one,
+        also where neither row is chosen; else -1. A twin has no twin.
     key: 64 bits that tell rows apart by id, address and landmark: the journal's key.
     host, landmark: places in `hosts` and `landmark_ids`; -1 where there is none.
     folders: the folder of each landmark; is_crowded: rows whose id differs from another's in case only.
@@ -156,8 +157,8 @@ class _Planning:
         verdict[later] = Verdict.SAME_ID
         twins = np.concatenate([by_url[0], by_id[0]])
         lost = twins[verdict[self._twin[twins]] != Verdict.FETCH]
+        # They keep their twins: whatever the journal knows, no two rows of one id or one address end as kept.
         verdict[lost] = Verdict.NOT_CHOSEN
-        self._twin[lost] = NO_TWIN
 
     def _tell(
         self, by_id: tuple[Positions, Positions], by_url: tuple[Positions, Positions]

@@ -79,29 +79,44 @@ def download_rows(rows: pl.DataFrame, outcomes: pl.DataFrame, *, list_name: str)
     """A row of the catalog for each of `rows`, in order.
 
     rows: with the columns of LIST_SCHEMA. outcomes: what the journal says of `keys_of(rows)`.
-    A row that has a twin ends as a duplicate of it, or as the twin does where that gave no image. A duplicate
-    has its twin's digest, so that joining takes what it says of the photo, and no file of its own.
+    A row that has a twin ends as a duplicate of it; where that gave no image, as the twin does if the address is
+    the same, else as excluded, since its own address was never asked. A duplicate has its twin's digest, so that
+    joining takes what it says of the photo, and no file of its own; it stays one where neither row is chosen any more.
     `attempts` is 0 where nothing was asked for.
     """
     require_schema(rows, LIST_SCHEMA, what="what is listed")
     own = outcomes.drop("detail", "http_status")
     of_twins = own.select("key", "status", "cause", "digest").rename(lambda name: f"twin_{name}")
-    # What is here already stays, also where another choice of rows would not fetch it.
-    is_here = (pl.col("verdict") == Verdict.NOT_CHOSEN) & (pl.col("status") == KEPT)
+    # What is here already stays, also where another choice of rows would not fetch it; of twins, the first.
+    is_unchosen, has_twin = (
+        pl.col("verdict") == Verdict.NOT_CHOSEN,
+        pl.col("twin_key").is_not_null(),
+    )
+    is_here = is_unchosen & ~has_twin & (pl.col("status") == KEPT)
     is_fetched = (pl.col("verdict") == Verdict.FETCH) | is_here.fill_null(value=False)
-    has_twin = pl.col("verdict").is_in([Verdict.SAME_ID, Verdict.SAME_ADDRESS])
+    # The same id and the same address, twice in a list, is one photo of which two things are said.
+    is_same_photo = has_twin & (pl.col("source") == pl.col("twin_source")).fill_null(value=False)
+    is_duplicate = (
+        has_twin
+        & (pl.col("twin_status") == KEPT).fill_null(value=False)
+        & (~is_unchosen | is_same_photo)
+    )
     found = rows.join(own, on="key", how="left", maintain_order="left").join(
         of_twins, on="twin_key", how="left", maintain_order="left"
     )
     of_image = [pl.when(is_fetched).then(name).alias(name) for name in OF_IMAGES]
-    status, cause = _ends(is_fetched, has_twin)
+    status, cause = _ends(is_fetched, is_duplicate, is_same_photo)
     return (
         found.with_columns(of_image)
         .with_columns(
             status.alias("status"),
             cause.alias("cause"),
-            pl.when(is_fetched).then("digest").when(has_twin).then("twin_digest").alias("digest"),
-            pl.when(pl.col("twin_status") == KEPT).then("twin_id").alias("twin_id"),
+            pl.when(is_fetched)
+            .then("digest")
+            .when(is_duplicate | (is_same_photo & ~is_unchosen))
+            .then("twin_digest")
+            .alias("digest"),
+            pl.when(is_duplicate).then("twin_id").alias("twin_id"),
             pl.lit(list_name).alias("list"),
             pl.col("attempts").fill_null(0),
             _own_truth().alias("own_landmark_ids"),
@@ -120,33 +135,37 @@ def _own_truth() -> pl.Expr:
     return pl.when(~says_nothing).then(shown)
 
 
-def _ends(is_fetched: pl.Expr, has_twin: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+def _ends(
+    is_fetched: pl.Expr, is_duplicate: pl.Expr, is_same_photo: pl.Expr
+) -> tuple[pl.Expr, pl.Expr]:
     """The status and the cause of each row."""
     verdicts = pl.col("verdict")
     status_of = {int(verdict): status for verdict, (status, _) in ENDS_OF_UNFETCHED.items()}
     cause_of = {int(verdict): cause for verdict, (_, cause) in ENDS_OF_UNFETCHED.items()}
-    # The same id and the same address, twice in a list, is one photo of which two things are said.
-    is_same_photo = pl.col("source") == pl.col("twin_source")
+    is_as_planned = verdicts.is_in(list(status_of))
     why_twin = pl.when(is_same_photo).then(pl.lit(SAME_ADDRESS)).otherwise(pl.lit(SAME_ID))
-    is_twin_kept = pl.col("twin_status") == KEPT
     status = (
         pl.when(is_fetched)
         .then(pl.col("status").fill_null(PENDING))
-        .when(has_twin & is_twin_kept)
+        .when(is_duplicate)
         .then(pl.lit(DUPLICATE))
-        .when(has_twin)
+        .when(is_as_planned)
+        .then(verdicts.replace_strict(status_of, default=None, return_dtype=pl.String))
+        .when(is_same_photo)
         .then(pl.col("twin_status").fill_null(PENDING))
-        .otherwise(verdicts.replace_strict(status_of, default=None, return_dtype=pl.String))
+        .otherwise(pl.lit(EXCLUDED))
     )
     cause = (
         pl.when(is_fetched & pl.col("status").is_not_null())
         .then("cause")
-        .when(has_twin & is_twin_kept)
+        .when(is_duplicate)
         .then(why_twin)
-        .when(has_twin & pl.col("twin_status").is_not_null())
+        .when(is_as_planned)
+        .then(verdicts.replace_strict(cause_of, default=None, return_dtype=pl.String))
+        .when(is_same_photo & pl.col("twin_status").is_not_null())
         .then("twin_cause")
-        .when(is_fetched | has_twin)
+        .when(is_fetched | is_same_photo)
         .then(pl.lit(NOT_FETCHED))
-        .otherwise(verdicts.replace_strict(cause_of, default=None, return_dtype=pl.String))
+        .otherwise(pl.lit(SAME_ID))
     )
     return status, cause

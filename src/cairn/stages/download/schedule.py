@@ -6,7 +6,7 @@ No clock and no network: `now` comes in, seconds of any clock that never goes ba
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from cairn.images.fetch.addresses import host_of
@@ -19,6 +19,10 @@ __all__ = ["HostState", "Schedule", "Task"]
 N_LONGEST: Final = 4
 # Hosts with nothing left are forgotten when there are twice as many hosts as there were, and so many more.
 SPARE_HOSTS: Final = 10_000
+# Above so many hosts, those with the most to do are looked for once in so many calls; more are kept than are shown.
+MANY_HOSTS: Final = 20_000
+N_CALLS_PER_LOOK: Final = 10
+N_KEPT_PER_SHOWN: Final = 8
 
 
 class HostState(NamedTuple):
@@ -44,7 +48,8 @@ class Schedule:
     Rows that wait for hosts which were given up come out of `given_up`, and only there.
 
     Ready hosts take turns, and every other turn belongs to the hosts with the most rows. Memory is bounded: rows
-    wait as positions in arrays, and a host whose tasks pile up outside of its own array touches no new row.
+    wait as positions in arrays, and a host whose tasks pile up outside of its own array touches no new row. But a
+    host that has cooled is probed with its last row, which no bad photo at the front can spoil.
     """
 
     def __init__(
@@ -62,6 +67,8 @@ class Schedule:
         self._is_long_turn = True
         self._later: list[tuple[float, int, HostQueue]] = []
         self._given_up: deque[HostQueue] = deque()
+        self._kept: list[HostQueue] = []
+        self._n_calls_kept = 0
         self._number = 0
         self._now = 0.0
         self.n_running = 0
@@ -149,10 +156,9 @@ class Schedule:
         return known.manners.given_up_for if known is not None and known.manners else None
 
     def host_states(self, *, n: int = 8) -> list[HostState]:
-        """The `n` hosts with the most to do, the most first."""
-        busy = (host for host in self._hosts.values() if host.has_more or host.n_running)
+        """The `n` hosts with the most to do, the most first; among very many hosts, a few calls ago."""
         states = []
-        for host in heapq.nlargest(n, busy, key=lambda host: host.n_waiting + host.n_running):
+        for host in _busiest(self._candidates(n), n):
             doing, until = self._manners_of(host).doing(self._now)
             states.append(
                 HostState(
@@ -160,6 +166,14 @@ class Schedule:
                 )
             )
         return states
+
+    def _candidates(self, n: int) -> Iterable[HostQueue]:
+        if len(self._hosts) <= MANY_HOSTS:
+            return self._hosts.values()
+        if self._n_calls_kept == 0:
+            self._kept = _busiest(self._hosts.values(), N_KEPT_PER_SHOWN * n)
+        self._n_calls_kept = (self._n_calls_kept + 1) % N_CALLS_PER_LOOK
+        return self._kept
 
     def _start(self, host: HostQueue, now: float) -> Task:
         task = self._taken(host, now, n_attempts=1)
@@ -171,9 +185,12 @@ class Schedule:
     def _taken(self, host: HostQueue, now: float, *, n_attempts: int) -> Task:
         """The task that goes first at `host`; a row that was not touched yet begins with `n_attempts`."""
         self.n_waiting -= 1
-        task = host.pop_task(now)
+        # Due second tries are of the photos that opened the breaker, often: they would tell nothing of the host.
+        is_open = host.manners is not None and host.manners.is_open
+        is_probe = is_open and host.n_rows > 0 and now < math.inf
+        task = None if is_probe else host.pop_task(now)
         if task is None:
-            task = self._make(host.pop_row(), host.name)
+            task = self._make(host.pop_row(from_end=is_probe), host.name)
             task.host = task.home = host.name
             task.attempt = n_attempts
             if host.is_long and not host.n_rows:
@@ -260,6 +277,11 @@ class Schedule:
         if host.has_more or host.n_out or host.place is not Place.NOWHERE:
             return True
         return host.manners is not None and not host.manners.is_at_rest(self._now)
+
+
+def _busiest(hosts: Iterable[HostQueue], n: int) -> list[HostQueue]:
+    busy = (host for host in hosts if host.has_more or host.n_running)
+    return heapq.nlargest(n, busy, key=lambda host: host.n_waiting + host.n_running)
 
 
 def _is_valid(entry: tuple[float, int, HostQueue]) -> bool:

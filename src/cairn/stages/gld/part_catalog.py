@@ -6,7 +6,6 @@ import polars as pl
 
 from cairn.records.catalog import CATALOG_SCHEMA, PENDING
 from cairn.stages.download.rows import LIST_SCHEMA, download_rows
-from cairn.stages.download.verdicts import Verdict
 from cairn.stages.gld.part_plan import PartPlan
 from cairn.stages.gld.part_rows import PartRow
 from cairn.stages.gld.tars import member_name
@@ -20,9 +19,9 @@ def listed_part(plan: PartPlan, rows: Sequence[PartRow]) -> pl.DataFrame:
     `source` is the address, and the name in the tar where the list gives none.
     """
     positions = [row.row - 1 for row in rows]
-    # A row that repeats an id and was not chosen has no twin.
+    # A row that repeats an id has a twin also where neither is chosen; both may have one key.
     firsts = [
-        plan.rows.at(plan.first_of[position]) if plan.verdict[position] == Verdict.SAME_ID else None
+        plan.rows.at(plan.first_of[position]) if position in plan.first_of else None
         for position in positions
     ]
     return pl.DataFrame(
