@@ -437,7 +437,8 @@ def test_hosts_that_want_a_contact_are_named_before_anything_is_asked_for(
         '[[rule]]\nhosts = ["127.0.0.1"]\ncontact_required = true\nsource = "https://rules.test"\nrate_per_s = 99\n'
     )
     with pytest.raises(
-        SettingsError, match=r"127\.0\.0\.1:\d+ \(3 rows of the list\).*rules\.test.*add --contact"
+        SettingsError,
+        match=r"127\.0\.0\.1:\d+ \(3 rows of the list\).*rules\.test.*add .*--contact",
     ):
         get(listed(server, 3), given={"hosts": table})
     assert not server.book.asked

@@ -194,7 +194,11 @@ def test_only_the_photos_under_way_are_fetched_again(
 ) -> None:
     work = Work(tmp_path / "work", urls, server, ("--sample", "400"))
     # The journal is told twice a second: something is in it by then, and not all.
-    assert work.kill(asked(200), after_s=0.1)
+    server.delay_s = 0.4
+    try:
+        assert work.kill(asked(200), after_s=0.1)
+    finally:
+        server.delay_s = 0.0
     with Journal.open(tmp_path / "work/journal.sqlite") as journal:
         n_recorded = len(journal.kept_keys()) + len(journal.failed())
     assert 0 < n_recorded < 400

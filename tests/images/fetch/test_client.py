@@ -226,7 +226,7 @@ def test_a_body_that_breaks_its_own_rules_is_broken(tail: bytes) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.binary(max_size=40)
     | st.builds(
