@@ -19,7 +19,7 @@ from cairn.images.pixels import Cause
 from cairn.pipeline.listed import LandmarkFacts, OtherLists, write_landmarks, write_rows
 from cairn.pipeline.results import Downloaded
 from cairn.pipeline.work_folder import WorkFolder
-from cairn.records.catalog import KEPT, Catalog
+from cairn.records.catalog import KEPT, PENDING, Catalog
 from cairn.records.tally import Tally, tally_of
 from cairn.reports.downloads import DownloadContents, write_download_report
 from cairn.stages.download.astray import KnownPaths, forget_lost, sweep_images
@@ -184,7 +184,8 @@ class DownloadRun:
         self._write_card(tally)
         path = self.place.reports / report / "report.html"
         times = _times(self.place, tally)
-        write_download_report(path, DownloadContents(tally, times, self._facts(ended), command))
+        next_step = "the same command again" if tally.count(PENDING) else command
+        write_download_report(path, DownloadContents(tally, times, self._facts(ended), next_step))
         return Downloaded(self.place, tally, path, ended.was_stopped, ended.failed_too_often)
 
     def _write_card(self, tally: Tally) -> None:

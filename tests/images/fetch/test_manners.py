@@ -390,3 +390,12 @@ def test_several_connections_of_a_host_share_its_bandwidth() -> None:
         i = free_at.index(min(free_at))
         free_at[i] += pace.delay_s("a", 100_000, free_at[i])
     assert 200 * 100_000 / max(free_at) == pytest.approx(1e6, rel=0.05)
+
+
+def test_a_request_that_was_never_sent_says_nothing_of_the_host() -> None:
+    host = manners()
+    opened_at = asked(host, Verdict.FAILING, n=8)
+    assert host.is_open
+    asked(host, Verdict.UNASKED, n=1, at=host.ready_at(opened_at))
+    assert host.is_open
+    assert host.n_running == 0

@@ -23,6 +23,7 @@ class Verdict(StrEnum):
     BUSY = "asks for less"
     FAILING = "fails"
     ABSENT = "has no address"
+    UNASKED = "was not asked"
     OFF_LIMITS = "must not be asked"
 
 
@@ -166,6 +167,8 @@ class HostManners:
         # What started before the breaker opened can only tell that the host is well after all.
         is_late = self._is_open and not self._is_probing
         self._is_probing = False
+        if verdict is Verdict.UNASKED:
+            return
         if verdict is Verdict.OK:
             self._recover()
             return

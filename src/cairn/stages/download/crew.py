@@ -275,8 +275,10 @@ def _on_the_way(error: PixelError, reply: Reply) -> FetchError | PixelError:
 
 def _verdict(error: FetchError | PixelError) -> tuple[Verdict, float | None]:
     """What an error says of its host: one that answers, whatever it answers, is one that works."""
-    if isinstance(error, PixelError) or not error.is_hosts_fault:
+    if isinstance(error, PixelError):
         return Verdict.OK, None
+    if not error.is_hosts_fault:
+        return Verdict.UNASKED, None
     named = {FetchCause.BUSY: Verdict.BUSY, FetchCause.UNKNOWN_HOST: Verdict.ABSENT}
     otherwise = Verdict.FAILING if error.cause in PASSING else Verdict.OK
     return named.get(error.cause, otherwise), error.retry_after_s
