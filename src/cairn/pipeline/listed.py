@@ -21,8 +21,8 @@ from cairn.stages.download.plan import Plan
 from cairn.stages.download.rows import download_rows, keys_of, listed
 from cairn.stages.joining import join_parts
 
-# So many rows with all that is known of them take some 100 MB on the way.
-ROWS_A_PART = 10_000
+# So many rows with all that is known of them take some 50 MB on the way.
+ROWS_A_PART = 5_000
 
 
 class TakenIds:

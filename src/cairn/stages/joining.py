@@ -17,7 +17,7 @@ SAME_BYTES, SAME_ADDRESS, SAME_ID = "duplicate bytes", "same address", "duplicat
 PLACEHOLDER = "placeholder"
 # The same picture under so many landmarks is what a host shows in place of photos.
 PLACEHOLDER_LANDMARKS = 3
-PIECE_ROWS = 50_000
+PIECE_ROWS = 10_000
 
 _IS_KEPT = pl.col("status") == KEPT
 _IS_PLACEHOLDER = (pl.col("status") == EXCLUDED) & (pl.col("cause") == PLACEHOLDER)
@@ -84,7 +84,12 @@ def join_parts(
         try:
             _write_pieces(sources, ends, pieces)
             joined = pl.scan_parquet(sorted(pieces.iterdir()))
-            write_whole(out, lambda file: joined.sink_parquet(file, maintain_order=True))
+            write_whole(
+                out,
+                lambda file: joined.sink_parquet(
+                    file, maintain_order=True, row_group_size=PIECE_ROWS
+                ),
+            )
         finally:
             shutil.rmtree(pieces, ignore_errors=True)
 
