@@ -82,18 +82,19 @@ def bench_download(
 ) -> DownloadBench:
     """What each contender takes for the same photos from the same server, in rounds that take turns.
 
-    scratch: the photos are made and kept here (about 65 MB); what is downloaded is deleted again.
+    scratch: the photos are made and kept here (about 65 MB). What is downloaded is deleted in the end only: file
+    systems may take long to use again what has just become free, which would count against whoever comes next.
     img2dataset: the Python of an environment that has it; None leaves it out.
     Raises InputError where a contender fails or does not keep every photo.
     """
     scratch = scratch.absolute()
     field = field_of(img2dataset=img2dataset, ours_only=settings.ours_only)
     photos = make_photos(scratch / "photos", n_photos=settings.n_images, watch=watch)
-    with _served(scratch / "photos") as port:
+    with _served(scratch / "photos") as port, _fresh(scratch / "out") as out:
         ground = Ground(
             addresses=_list(scratch / "list.csv", port, settings.n_images),
             photos=scratch / "photos",
-            out=scratch / "out",
+            out=out,
             n_images=settings.n_images,
             quality=DownloadSettings().quality,
         )
@@ -133,6 +134,17 @@ def _served(photos: Path) -> Iterator[int]:
                 server.stdin.close()
 
 
+@contextlib.contextmanager
+def _fresh(folder: Path) -> Iterator[Path]:
+    """`folder`, empty; it is gone afterwards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _list(path: Path, port: int, n_images: int) -> Path:
     rows = (
         f"{i:016d},http://127.0.0.1:{port}/{i}.jpg,{i // IMAGES_OF_A_LANDMARK}\n"
@@ -158,7 +170,6 @@ def _rounds(
                 if name not in errors:
                     errors[name] = _error(kept, photos)
                 advance(1)
-    shutil.rmtree(ground.out)
     return costs, errors
 
 
@@ -168,8 +179,8 @@ def _start_cpu_s(name: str, way: Way, one: Ground) -> float:
 
 
 def _run(name: str, way: Way, ground: Ground) -> tuple[Cost, dict[int, Path]]:
-    """What one run of a contender into an empty folder cost, and the photos it kept."""
-    shutil.rmtree(ground.out, ignore_errors=True)
+    """What one run of a contender into a folder of its own cost, and the photos it kept."""
+    ground = replace(ground, out=ground.out / str(len(list(ground.out.iterdir()))))
     cost = run_measured(way.words(ground), cwd=ground.photos.parent, environment=way.environment)
     kept = way.kept(ground.out)
     # The bare limit leaves only as many as are looked at.

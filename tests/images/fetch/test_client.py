@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from cairn.base.errors import InputError
 from cairn.images.fetch.causes import FetchCause, FetchError
 from cairn.images.fetch.client import Client, ClientSettings
-from cairn.images.fetch.photo import fetch_photo
 from cairn.images.fetch.resolving import Resolver
 from cairn.images.pixels import Cause, PixelError
 from tests.images.fetch.servers import (
@@ -138,21 +137,6 @@ def test_a_redirect_is_handed_back_and_not_followed() -> None:
 )
 def test_a_redirect_to_nowhere_has_a_cause(location: str, cause: FetchCause) -> None:
     assert failed(answering(reply(b"", location, status="302 Found"))).cause is cause
-
-
-def test_a_photo_is_followed_through_its_redirects() -> None:
-    moved = reply(b"", "Location: /next", status="302 Found")
-
-    async def follow(*answers: bytes) -> bytes:
-        async with serving(answering(*answers)) as port, client_for() as client:
-            url = f"http://photos.test:{port}/a.jpg"
-            return (await fetch_photo(client, url, most_redirects=1)).content
-
-    assert run(follow(moved, reply(b"photo"))) == b"photo"
-    with pytest.raises(FetchError, match="go in a circle"):
-        run(follow(moved))
-    with pytest.raises(FetchError, match="are more than 1"):
-        run(follow(moved, reply(b"", "Location: /other", status="302 Found")))
 
 
 def test_a_host_that_asks_to_be_left_is_left_unless_told_otherwise() -> None:

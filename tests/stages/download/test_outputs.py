@@ -61,11 +61,20 @@ def sharded(root: Path, journal: Journal, *, shard_images: int = 3) -> ShardOutp
     )
 
 
+def written(output: FolderOutput | ShardOutput, *numbers: int) -> list[str]:
+    """Where the images lie, written together; the first error is raised."""
+    ends = output.write([(number, image(number)) for number in numbers])
+    for end in ends:
+        if isinstance(end, DiskError):
+            raise end
+    return [str(end) for end in ends]
+
+
 def keep(output: ShardOutput, *numbers: int) -> None:
     """What a crew does with images: written, flushed, recorded."""
-    outcomes = [outcome(number, output.write(number, image(number))) for number in numbers]
+    paths = written(output, *numbers)
     output.flush()
-    output.record(outcomes)
+    output.record([outcome(number, path) for number, path in zip(numbers, paths, strict=True)])
 
 
 def shards(root: Path) -> list[str]:
@@ -93,7 +102,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def test_an_image_lies_in_its_folder_whole_and_alone(tmp_path: Path) -> None:
     output = FolderOutput(tmp_path, lambda index: f"images/tower/{index}")
-    path = output.write(5, image(5, suffix=".png"))
+    (path,) = output.write([(5, image(5, suffix=".png"))])
+    assert isinstance(path, str)
     output.flush()
     assert path == "images/tower/5.png"
     assert (tmp_path / path).read_bytes() == image(5).content
@@ -102,7 +112,7 @@ def test_an_image_lies_in_its_folder_whole_and_alone(tmp_path: Path) -> None:
 
 def test_an_image_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     output = FolderOutput(tmp_path, lambda index: "images/tower/a")
-    paths = [output.write(number, image(number)) for number in (1, 2)]
+    paths = [*written(output, 1), *written(output, 2)]
     assert paths[0] == paths[1]
     assert (tmp_path / paths[0]).read_bytes() == image(2).content
 
@@ -110,7 +120,21 @@ def test_an_image_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
 def test_a_folder_that_refuses_is_told(tmp_path: Path) -> None:
     (tmp_path / "images").write_bytes(b"")
     with pytest.raises(DiskError, match=r"images/tower/a\.jpg could not be written"):
-        FolderOutput(tmp_path, lambda index: "images/tower/a").write(0, image(0))
+        written(FolderOutput(tmp_path, lambda index: "images/tower/a"), 0)
+
+
+def test_an_image_that_cannot_be_written_costs_the_others_of_its_batch_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/1").write_bytes(b"no folder")
+    output = FolderOutput(tmp_path, lambda index: f"images/{index}/a")
+    ends = output.write([(number, image(number)) for number in range(3)])
+    assert [isinstance(end, DiskError) for end in ends] == [False, True, False]
+    assert sorted(path.read_bytes() for path in tmp_path.rglob("a.jpg")) == sorted(
+        [image(0).content, image(2).content]
+    )
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_shard_is_a_tar_with_an_image_and_what_is_told_of_it_under_each_key(
@@ -142,7 +166,7 @@ def test_a_shard_has_its_name_once_it_is_full_and_recorded(
     tmp_path: Path, journal: Journal
 ) -> None:
     output = sharded(tmp_path, journal)
-    paths = [output.write(number, image(number)) for number in range(4)]
+    paths = written(output, *range(4))
     output.flush()
     assert shards(tmp_path) == [".00000.tar.part", ".00001.tar.part"]
     output.record([outcome(0, paths[0]), outcome(1, paths[1]), outcome(3, paths[3])])
@@ -159,7 +183,7 @@ def test_the_next_run_fills_the_last_shard_in_a_copy(tmp_path: Path, journal: Jo
     second = sharded(tmp_path, journal)
     assert shards(tmp_path) == ["00000.tar"]
     second.flush()
-    path = second.write(2, image(2))
+    (path,) = written(second, 2)
     assert (tmp_path / "shards/00000.tar").read_bytes() == before
     second.flush()
     second.record([outcome(2, path)])
@@ -171,7 +195,7 @@ def test_a_run_that_keeps_nothing_leaves_no_shard(tmp_path: Path, journal: Journ
     sharded(tmp_path, journal).close()
     assert not (tmp_path / "shards").exists()
     output = sharded(tmp_path, journal)
-    output.write(0, image(0))
+    written(output, 0)
     output.close()
     assert shards(tmp_path) == []
 
@@ -181,7 +205,7 @@ def test_what_the_journal_does_not_know_after_a_kill_is_cut_off(
 ) -> None:
     killed = sharded(tmp_path, journal, shard_images=9)
     keep(killed, 0, 1)
-    killed.write(2, image(2))
+    written(killed, 2)
     output = sharded(tmp_path, journal, shard_images=9)
     keep(output, 3)
     output.close()
@@ -195,7 +219,7 @@ def test_what_lies_behind_an_image_that_is_not_known_is_forgotten(
     tmp_path: Path, journal: Journal
 ) -> None:
     killed = sharded(tmp_path, journal, shard_images=9)
-    paths = [killed.write(number, image(number)) for number in range(3)]
+    paths = written(killed, *range(3))
     killed.flush()
     killed.record([outcome(0, paths[0]), outcome(2, paths[2])])
     output = sharded(tmp_path, journal, shard_images=9)
@@ -243,7 +267,7 @@ def test_an_image_that_the_disk_has_no_room_for_leaves_no_trace(
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", first_600_bytes)
         with pytest.raises(DiskError, match="the disk is full"):
-            output.write(1, image(1))
+            written(output, 1)
     keep(output, 2)
     output.close()
     assert members(tmp_path, "00000.tar") == ["000.json", "000.jpg", "002.json", "002.jpg"]

@@ -32,7 +32,6 @@ def test_rows_are_found_by_id_and_come_in_the_order_of_the_file(tmp_path: Path) 
         assert rows.row_of("00000000000000ab") is rows.row_of("x") is None
         assert list(rows.rows()) == [(0, [B, "b"]), (1, [A, "a"]), (2, [C, "c"])]
         assert rows.positions_of(np.array([0, 170, 171], dtype=np.uint64)).tolist() == [2, 1, -1]
-        assert rows.offset_of(A) == 3 + 10 + 20
 
 
 def test_quoted_fields_may_go_on_over_several_lines(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_rows_of_names_that_are_none_are_left_out_and_counted(
 def test_clean_images_are_known_with_their_landmarks(tmp_path: Path) -> None:
     path = written(tmp_path / "c", f"landmark_id,images\n7,{IDS[0]} {IDS[1]}\r\n\n3,{IDS[2]}")
     clean = clean_ids(path)
-    assert [clean.landmark_of(image_id) for image_id in IDS] == ["7", "7", "3"]
+    assert clean.landmarks[clean.positions_of(IDS)].tolist() == [7, 7, 3]
     assert len(clean) == 3
     assert "f" * 16 not in clean
     assert "no id" not in clean

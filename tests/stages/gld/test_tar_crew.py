@@ -97,9 +97,15 @@ class Disk:
             raise PixelError(Cause.NOT_AN_IMAGE, "no image")
         return KeptImage(content, ".jpg", 4, 3, "aa", "bb", b"like")
 
-    def write(self, index: int, image: KeptImage) -> str:
+    def write(self, images: Sequence[tuple[int, KeptImage]]) -> list[str | DiskError]:
         assert threading.current_thread() is not threading.main_thread()
-        self.on_write(index)
+        return [self.kept_at(index) for index, _ in images]
+
+    def kept_at(self, index: int) -> str | DiskError:
+        try:
+            self.on_write(index)
+        except DiskError as error:
+            return error
         return f"images/{index}.jpg"
 
     def flush(self) -> None:

@@ -1,12 +1,11 @@
 """The books of a run: each image written, each row remembered, all counted, also while the disk is full."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from cairn.base.errors import DiskError
 from cairn.images.keeping import KeptImage
 from cairn.records.catalog import KEPT
+from cairn.stages.download.batches import Batches
 from cairn.stages.download.journal import Outcome
 from cairn.stages.download.orders import Output, Record
 from cairn.stages.download.progress import Counts
@@ -27,7 +26,7 @@ class Books:
         self.counts = counts or Counts()
         self._unrecorded: list[Outcome] = []
         self._is_refused = False
-        self._writers = ThreadPoolExecutor(output.n_writers, thread_name_prefix="keep")
+        self._writing = Batches(output)
 
     @property
     def is_recorded(self) -> bool:
@@ -36,16 +35,13 @@ class Books:
 
     def close(self) -> None:
         """No image is being written, and the journal knows of every row that has ended."""
-        self._writers.shutdown(wait=True, cancel_futures=True)
+        self._writing.close()
         self.record()
 
     async def written(self, index: int, image: KeptImage) -> str | None:
         """Where the image lies; None where the disk stayed full until the run was asked to end."""
-        loop, write = asyncio.get_running_loop(), self._output.write
         return await when_there_is_room(
-            lambda: loop.run_in_executor(self._writers, write, index, image),
-            self._room,
-            ends=self._ends,
+            lambda: self._writing.write(index, image), self._room, ends=self._ends
         )
 
     def add(self, outcome: Outcome) -> None:

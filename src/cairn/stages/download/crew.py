@@ -6,7 +6,7 @@ from itertools import islice
 
 from cairn.images.fetch.addresses import checked_address
 from cairn.images.fetch.causes import PASSING, FetchCause, FetchError
-from cairn.images.fetch.client import Reply
+from cairn.images.fetch.client import MOST_REDIRECTS, Reply
 from cairn.images.fetch.manners import Verdict, backoff_s
 from cairn.images.pixels import Cause, PixelError
 from cairn.records.catalog import FAILED
@@ -17,7 +17,6 @@ from cairn.stages.download.progress import Rate, Snapshot, Stopping, Tell
 from cairn.stages.download.schedule import Task
 from cairn.stages.download.ticking import StopNow, first_of, ticking
 
-MOST_REDIRECTS = 5
 # A host that asks for patience gets more of it than one that breaks.
 BUSY_PATIENCE = 3
 GIVEN_UP_AT_ONCE = 1000

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cairn.base.errors import DiskError
 from cairn.images.fetch.client import Reply
 from cairn.images.keeping import KeptImage
 from cairn.stages.download.backlog import Backlog
@@ -39,8 +40,8 @@ class Output(Protocol):
         """How many threads may write at once."""
         ...
 
-    def write(self, index: int, image: KeptImage) -> str:
-        """Where `image`, of the row `index` of the plan, now lies whole, relative to the work folder."""
+    def write(self, images: Sequence[tuple[int, KeptImage]], /) -> list[str | DiskError]:
+        """Where the image of each row of the plan now lies whole, relative to the work folder, or why it does not."""
         ...
 
     def flush(self) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from cairn.base.files import disk_errors, write_bytes
+from cairn.base.errors import DiskError
+from cairn.base.files import disk_errors, write_all
 from cairn.images.keeping import KeptImage
 from cairn.stages.download.journal import Journal, Outcome
 from cairn.stages.download.shard_files import (
@@ -25,8 +26,8 @@ from cairn.stages.download.shard_files import (
     sweep_copies,
 )
 
-# More threads than this make no disk write small files any faster.
-N_WRITERS = 8
+# While one batch is flushed, the next is written.
+N_WRITERS = 2
 # Of a row of the plan, by its position.
 Place = Callable[[int], str]
 About = Callable[[int], Mapping[str, JsonValue]]
@@ -40,14 +41,17 @@ class FolderOutput:
     place: Place
     n_writers: int = N_WRITERS
 
-    def write(self, index: int, image: KeptImage) -> str:
-        """Where the image of row `index` now lies, whole and on the disk, relative to `root`.
+    def write(self, images: Sequence[tuple[int, KeptImage]]) -> list[str | DiskError]:
+        """Where the image of each row now lies, whole and on the disk, relative to `root`.
 
-        Raises DiskError when the disk is full or refuses; what lay there before does so still.
+        A DiskError in its place where the disk is full or refuses; what lay there before does so still.
         """
-        path = self.place(index) + image.suffix
-        write_bytes(self.root / path, image.content)
-        return path
+        paths = [self.place(index) + image.suffix for index, image in images]
+        files = [
+            (self.root / path, image.content)
+            for path, (_, image) in zip(paths, images, strict=True)
+        ]
+        return [error or path for path, error in zip(paths, write_all(files), strict=True)]
 
     def flush(self) -> None:
         """Nothing: each image was on the disk when it was written."""
@@ -78,11 +82,20 @@ class ShardOutput:
             self._mend()
             self._go_on()
 
-    def write(self, index: int, image: KeptImage) -> str:
-        """Where the image of row `index` now lies; whole and on the disk from the next `flush` on.
+    def write(self, images: Sequence[tuple[int, KeptImage]]) -> list[str | DiskError]:
+        """Where the image of each row now lies; whole and on the disk from the next `flush` on.
 
-        Raises DiskError when the disk is full or refuses.
+        A DiskError in its place where the disk is full or refuses.
         """
+        ends: list[str | DiskError] = []
+        for index, image in images:
+            try:
+                ends.append(self._append(index, image))
+            except DiskError as error:
+                ends.append(error)
+        return ends
+
+    def _append(self, index: int, image: KeptImage) -> str:
         key = sample_key(self._place(index))
         content, start = sample_bytes(key, self._about(index), image)
         with self._at_work():

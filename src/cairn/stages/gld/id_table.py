@@ -120,11 +120,6 @@ class IdTable:
             firsts[self._order] = self._order[starts]
         return firsts
 
-    def offset_of(self, image_id: str) -> int | None:
-        """The byte at which the row of that id begins in the file; None where none has it."""
-        position = self.position_of(image_id)
-        return None if position is None else int(self._bounds[position])
-
     def row_of(self, image_id: str) -> list[str] | None:
         """The fields of the row of that id; None where there is none, or it has not a field for each column."""
         position = self.position_of(image_id)

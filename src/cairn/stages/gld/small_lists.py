@@ -96,11 +96,6 @@ class CleanIds:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def landmark_of(self, image_id: str) -> str | None:
-        """The landmark that an image shows; None where the image is not in the list."""
-        at = self.positions_of([image_id])[0]
-        return str(self.landmarks[at]) if at >= 0 else None
-
     def positions_of(self, image_ids: Sequence[str]) -> list[int]:
         """Where in `numbers` each image stands; -1 for one that is not in the list."""
         numbers = [id_number(image_id) for image_id in image_ids]
