@@ -46,7 +46,8 @@ run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder, or
 	$(BIN)/cairn run "$(WORK)" $(if $(DATA),--folder "$(DATA)") $(if $(URLS),--urls "$(URLS)") $(if $(RATIO),--ratio $(RATIO)) $(if $(BACKBONE),--backbone "$(BACKBONE)") $(if $(LANDMARKS),--landmarks "$(LANDMARKS)") $(if $(NOTES),--notes "$(NOTES)") $(ARGS)
 
 test: $(VENV)/.full ## every test but those that need a GPU
-	$(BIN)/pytest -m "not gpu"
+	@# Two at a time, as two cores allow; a file's tests stay together, for they share what they made.
+	$(BIN)/pytest -m "not gpu" --numprocesses 2 --dist loadfile
 
 test-quick: $(VENV)/.full ## the tests that take no seconds
 	@# Collecting the training tests alone imports torch, which takes seconds.
