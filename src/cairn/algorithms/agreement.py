@@ -1,0 +1,126 @@
+"""How well two grey images agree pixel for pixel once one is laid over the other, part by part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cairn.algorithms.opencv import opencv
+
+Grey = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
+
+TILE_PX = 16
+# Both are softened first: half a pixel out of place, or a JPEG's traces, are no difference.
+SOFTENING_PX = 1.2
+# Images are brought to this spread of grey values; a part with less spread than the second shows nothing.
+SPREAD_GREY = 50.0
+LEAST_SPREAD_GREY = 8.0
+# Where one shows something and the other nothing, words may stand over a clear sky; but not nearly everywhere.
+_LEAST_IN_BOTH = 0.4
+_NOISE_GREY = 3.0
+AGREES_FROM = 0.75
+_COVERED_FROM = 0.9
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What laying the first image over the second shows.
+
+    share: of the parts of the overlap in which both show something, those that agree; 0 where there are none.
+    n_parts: those parts. of_first, of_second: the share of each image's area that the other covers, 0 to 1.
+    """
+
+    share: float
+    n_parts: int
+    of_first: float
+    of_second: float
+
+    @property
+    def covered(self) -> float:
+        """The smaller of the two shares of area."""
+        return min(self.of_first, self.of_second)
+
+
+NOTHING = Agreement(0.0, 0, 0.0, 0.0)
+
+
+def agreement(first: Grey, second: Grey, matrix: Matrix) -> Agreement:
+    """How well `first` [H, W], moved by `matrix` [3, 3], agrees with `second` [H', W'].
+
+    matrix: takes a place (x, y, 1) in `first` to one in `second`; shifts, turns and scales, no more. Brightness and
+    contrast of the whole image count for nothing. A part is TILE_PX wide and high, and agrees where the
+    correlation of its pixels is AGREES_FROM or more.
+    """
+    if not np.isfinite(matrix).all():
+        return NOTHING
+    scale = abs(float(np.linalg.det(matrix[:2, :2])))
+    if not 1e-3 < scale < 1e3:
+        return NOTHING
+    if scale > 1:
+        # Laid over by making it smaller: an enlarged image would be softer than the other.
+        back: Matrix = np.linalg.inv(matrix).astype(np.float64)
+        turned = agreement(second, first, back)
+        return Agreement(turned.share, turned.n_parts, turned.of_second, turned.of_first)
+    moved, covers = _laid_over(first, second, matrix)
+    overlap_px = float(covers.sum())
+    of_first = min(1.0, overlap_px / max(scale * first.size, 1.0))
+    of_second = overlap_px / second.size
+    tiles = _tiles(covers)
+    is_covered = tiles.mean(axis=1) >= _COVERED_FROM
+    if not is_covered.any():
+        return Agreement(0.0, 0, of_first, of_second)
+    is_inside = covers > 0
+    ours = _tiles(_evened(moved, is_inside))[is_covered]
+    theirs = _tiles(_evened(_softened(second), is_inside))[is_covered]
+    shows = np.stack([ours.std(axis=1), theirs.std(axis=1)]) >= LEAST_SPREAD_GREY
+    in_both, n_parts = shows.all(axis=0), int(shows.all(axis=0).sum())
+    if not n_parts:
+        return Agreement(0.0, 0, of_first, of_second)
+    n_agreeing = int((correlations(ours[in_both], theirs[in_both]) >= AGREES_FROM).sum())
+    n_counted = max(n_parts, _LEAST_IN_BOTH * int(shows.any(axis=0).sum()))
+    return Agreement(n_agreeing / n_counted, n_parts, of_first, of_second)
+
+
+def correlations(first: Grey, second: Grey) -> npt.NDArray[np.float32]:
+    """[T]: the correlation of each row of `first` [T, P] with that of `second`, a little less where both hardly vary."""
+    first = first - first.mean(axis=1, keepdims=True)
+    second = second - second.mean(axis=1, keepdims=True)
+    together = (first * second).mean(axis=1)
+    alone = ((first**2).mean(axis=1) + _NOISE_GREY**2) * ((second**2).mean(axis=1) + _NOISE_GREY**2)
+    found: npt.NDArray[np.float32] = (together / np.sqrt(alone)).astype(np.float32)
+    return found
+
+
+def _laid_over(first: Grey, second: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
+    """`first` as seen in the frame of `second`, softened, and 1 where it covers that frame."""
+    cv2 = opencv()
+    height, width = second.shape
+    steps = matrix[:2].astype(np.float64)
+    moved = cv2.warpAffine(_softened(first), steps, (width, height), flags=cv2.INTER_LINEAR)
+    everywhere = np.ones(first.shape, np.float32)
+    covers = cv2.warpAffine(everywhere, steps, (width, height), flags=cv2.INTER_NEAREST)
+    return np.asarray(moved, np.float32), np.asarray(covers, np.float32)
+
+
+def _softened(grey: Grey) -> Grey:
+    return np.asarray(opencv().GaussianBlur(grey, (0, 0), SOFTENING_PX), np.float32)
+
+
+def _evened(grey: Grey, is_inside: npt.NDArray[np.bool_]) -> Grey:
+    """`grey` with the mean 0 and the spread SPREAD_GREY inside."""
+    inside = grey[is_inside]
+    gain = SPREAD_GREY / max(float(inside.std()), 1.0)
+    evened: Grey = ((grey - inside.mean()) * gain).astype(np.float32)
+    return evened
+
+
+def _tiles(values: Grey) -> Grey:
+    """[T, P]: the pixels of each whole tile; of the whole where it is smaller than a tile."""
+    height, width = values.shape
+    if min(height, width) < TILE_PX:
+        return values.reshape(1, -1)
+    down, across = height // TILE_PX, width // TILE_PX
+    whole = values[: down * TILE_PX, : across * TILE_PX]
+    tiles = whole.reshape(down, TILE_PX, across, TILE_PX).swapaxes(1, 2)
+    return tiles.reshape(down * across, -1)

@@ -1,0 +1,65 @@
+import numpy as np
+import numpy.typing as npt
+
+from cairn.base.watching import Silent
+from cairn.records.findings import Findings
+from cairn.stages.scrub.several import several_findings
+from tests.stages.scrub.drawn import N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn, photo
+
+Pixels = npt.NDArray[np.uint8]
+FIRST_ADDED = N_LANDMARKS * N_PHOTOS + N_NONE
+
+
+def side_by_side(one: Pixels, other: Pixels) -> Pixels:
+    return np.hstack([one, other])
+
+
+def found_in(given: Drawn) -> list[dict[str, object]]:
+    rows = several_findings(given.known, looks=given.looks(), search=given.search, watch=Silent())
+    return Findings.of(rows).table.to_dicts()
+
+
+def test_two_photos_side_by_side_show_both_landmarks_each_in_its_half() -> None:
+    joined = side_by_side(photo(0, 20), photo(3, 21))
+    found = found_in(drawn(added=[(joined, 0)]))
+    assert found[0]["image_id"] == f"i{FIRST_ADDED:03}"
+    assert found[0]["suggested"] == ["landmark_0", "landmark_3"]
+    regions = found[0]["regions"]
+    assert isinstance(regions, list)
+    (left, _, right, _), (other_left, _, other_right, bottom) = regions
+    middle = joined.shape[1] // 2
+    assert 0 <= left < right <= middle + 20
+    assert middle - 20 <= other_left < other_right <= joined.shape[1]
+    assert bottom <= joined.shape[0]
+    assert "Landmark 3" in str(found[0]["reason"])
+
+
+def test_photos_of_one_landmark_are_not_said_to_show_two() -> None:
+    assert not found_in(drawn())
+
+
+def test_a_photo_under_a_wrong_landmark_does_not_show_both() -> None:
+    found = found_in(drawn(moved={3: 2}))
+    assert "i003" not in {row["image_id"] for row in found}
+
+
+def test_the_same_images_give_the_same_rows() -> None:
+    given = drawn(added=[(side_by_side(photo(0, 20), photo(3, 21)), 0)])
+    assert found_in(given) == found_in(given)
+
+
+def test_an_image_that_cannot_be_read_is_passed_over() -> None:
+    given = drawn()
+    blind = Drawn(given.known, [np.zeros((1, 1, 3), np.uint8), *given.pixels[1:]])
+    assert not found_in(blind)
+
+
+def test_no_candidates_are_no_findings() -> None:
+    given = drawn()
+    looks = given.looks()
+    assert (
+        several_findings(
+            given.known, looks=looks, search=given.search, max_candidates=0, watch=Silent()
+        )
+        == []
+    )
