@@ -1,0 +1,111 @@
+// Finding landmarks by name: a field, a list under it, and the arrow keys.
+
+import { byId, counted, h, number, soon, thumbnailOf } from "./dom.js";
+import { get } from "./server.js";
+
+/** One search at a time; `open` gives what was chosen. */
+export class Chooser {
+  constructor() {
+    this.dialog = byId("chooser");
+    this.words = byId("chooser-words");
+    this.list = byId("chooser-list");
+    this.words.addEventListener("input", soon(() => this.search(), 70));
+    this.dialog.addEventListener("keydown", (event) => this.pressed(event));
+    this.dialog.addEventListener("close", () => this.finish(null));
+    this.list.addEventListener("click", (event) => this.clicked(event));
+    byId("chooser-cancel").addEventListener("click", () => this.finish(null));
+    byId("chooser-done").addEventListener("click", () => this.finish(this.chosen));
+  }
+
+  /**
+   * A promise of the landmarks chosen, or of null where it was closed without a choice.
+   * first: landmarks that stand on top. none: words for a choice of no landmark at all, which gives an empty list.
+   * isMany: several are chosen; an empty field and Enter ends it.
+   */
+  open({ title, first = [], none = "", isMany = false }) {
+    Object.assign(this, { first, none, isMany, chosen: [], places: [], active: 0 });
+    byId("chooser-title").textContent = title;
+    byId("chooser-hint").textContent = isMany ? "Enter adds one; Enter on an empty field ends." : "Enter chooses.";
+    byId("chooser-done").hidden = !isMany;
+    this.words.value = "";
+    this.list.replaceChildren();
+    this.dialog.showModal();
+    this.words.focus();
+    this.drawChosen();
+    this.search();
+    return new Promise((done) => (this.done = done));
+  }
+
+  async search() {
+    const words = this.words.value.trim();
+    this.searching = words;
+    let found = [];
+    try {
+      found = await get("/api/landmarks", { words });
+    } catch {
+      byId("chooser-hint").textContent = "The server does not answer; what is listed can be chosen all the same.";
+    }
+    if (this.searching !== words || !this.dialog.open) return;
+    const offered = words ? [] : this.first;
+    const known = new Set(offered.map((landmark) => landmark.id));
+    this.places = [...offered, ...found.filter((landmark) => !known.has(landmark.id))];
+    if (!words && this.none) this.places.splice(offered.length, 0, { id: null, name: this.none });
+    // With an empty field Enter ends a choice of several, unless an arrow key has led to one.
+    this.active = this.isMany && !words && this.chosen.length ? -1 : 0;
+    this.draw();
+  }
+
+  draw() {
+    const options = this.places.map((landmark, place) =>
+      h("li", { role: "option", id: `choice-${place}`, "data-place": place, "aria-selected": place === this.active },
+        landmark.image?.v ? h("img", { src: thumbnailOf(landmark.image), alt: "" }) : h("span", { class: "blank" }),
+        h("span", {}, landmark.name, landmark.country ? h("small", {}, landmark.country) : null),
+        landmark.n_images === undefined ? null : h("small", {}, counted(landmark.n_images, "image"))));
+    this.list.replaceChildren(...options);
+    if (!options.length) this.list.append(h("li", { "aria-disabled": "true" }, h("span"), "No landmark has these words in its name."));
+    if (this.active >= 0) this.words.setAttribute("aria-activedescendant", `choice-${this.active}`);
+    else this.words.removeAttribute("aria-activedescendant");
+    this.list.children[this.active]?.scrollIntoView({ block: "nearest" });
+  }
+
+  drawChosen() {
+    byId("chosen").replaceChildren(...this.chosen.map((landmark, i) => h("span", {}, `${number(i + 1)}. ${landmark.name}`)));
+  }
+
+  pressed(event) {
+    event.stopPropagation();
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
+    if (event.key in moves) {
+      event.preventDefault();
+      this.active = Math.max(0, Math.min(this.places.length - 1, this.active + moves[event.key]));
+      this.draw();
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (this.active >= 0) this.take(this.places[this.active]);
+      else this.finish(this.chosen);
+    }
+  }
+
+  clicked(event) {
+    const option = event.target.closest("[data-place]");
+    if (option) this.take(this.places[Number(option.dataset.place)]);
+  }
+
+  take(landmark) {
+    if (!landmark) return;
+    if (landmark.id === null) return this.finish([]);
+    if (!this.isMany) return this.finish([landmark]);
+    if (!this.chosen.some((one) => one.id === landmark.id)) this.chosen.push(landmark);
+    this.words.value = "";
+    this.words.focus();
+    this.drawChosen();
+    this.search();
+  }
+
+  finish(chosen) {
+    const { done } = this;
+    this.done = null;
+    if (this.dialog.open) this.dialog.close();
+    done?.(chosen);
+  }
+}

@@ -1,0 +1,118 @@
+// What a key or a button does: verdicts about the chosen rows, undo, redo, groups, filters.
+
+import { announce, counted, toast } from "./dom.js";
+import { newId } from "./outbox.js";
+import { AGREEING } from "./words.js";
+
+/** page: the Page whose rows are decided about. */
+export class Decider {
+  constructor(page) {
+    this.page = page;
+  }
+
+  get suggestions() {
+    return this.page.details.get(this.page.grid.focusedRow)?.suggested ?? [];
+  }
+
+  /** The verdict about what is chosen; 'wrong', and 'several' where nothing is suggested, ask which landmarks. */
+  async decide(verdict, { isAsking = false } = {}) {
+    const rows = this.page.grid.chosenRows;
+    if (!rows.length) return;
+    if (verdict === "wrong") {
+      const title = rows.length > 1 ? `Which landmark do these ${rows.length} show?` : "Which landmark does it show?";
+      const chosen = await this.page.chooser.open({ title, first: this.suggestions, none: "another one, not known which" });
+      if (chosen) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
+    } else if (verdict === "several" && (isAsking || (rows.length === 1 && this.suggestions.length < 2))) {
+      const own = this.page.details.get(rows[0])?.image.landmarks ?? [];
+      const first = [...new Map([...own, ...this.suggestions].map((one) => [one.id, one])).values()];
+      const chosen = await this.page.chooser.open({ title: "Which landmarks, the main one first?", first, isMany: true });
+      if (chosen?.length >= 2) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
+      else if (chosen) toast("Several are two or more; nothing was decided.");
+    } else this.put(verdict, rows, null, []);
+  }
+
+  /** The finding is right: the verdict of its kind, with what it suggests. */
+  agree() {
+    const { grid, rows } = this.page;
+    const chosen = grid.chosenRows;
+    if (!chosen.length) return;
+    const verdicts = new Set(chosen.map((row) => AGREEING[rows.kindOf(row)]));
+    if (verdicts.size > 1) {
+      toast("These are of several kinds; choose those of one kind.");
+      return;
+    }
+    const [verdict] = verdicts;
+    const isNamed = chosen.length > 1 || this.suggestions.length >= (verdict === "several" ? 2 : 1);
+    if ((verdict === "wrong" || verdict === "several") && !isNamed) this.decide(verdict);
+    else this.put(verdict, chosen, null, this.suggestions.map((one) => one.name));
+  }
+
+  /** landmarkIds: null: as each finding suggests; empty: not known. */
+  put(verdict, rows, landmarkIds, names) {
+    const { page } = this;
+    page.outbox.put({ event: "decide", id: newId(), at: Date.now() / 1000, verdict, rows, landmark_ids: landmarkIds });
+    const where = names.length && verdict !== "keep" ? `: ${names.join(", ")}` : "";
+    announce(`${rows.length === 1 ? "" : counted(rows.length, "image")} ${verdict}${where}`);
+    if (rows.length > 1) toast(`${counted(rows.length, "image")}: ${verdict}${where}`);
+    page.changed();
+    this.goOn(rows);
+  }
+
+  /** To the next row without a verdict after those just decided. */
+  goOn(rows) {
+    const { grid, log } = this.page;
+    const wasSelection = grid.selected.size > 0;
+    if (wasSelection) grid.select([]);
+    const decided = new Set(rows);
+    let last = grid.focus;
+    if (wasSelection) for (let place = grid.order.length - 1; place >= 0; place -= 1) {
+      if (decided.has(grid.order[place])) {
+        last = place;
+        break;
+      }
+    }
+    for (let place = last + 1; place < grid.order.length; place += 1) {
+      if (!log.codeOf(grid.order[place])) return grid.goTo(place);
+    }
+    return grid.goTo(Math.min(last + 1, grid.order.length - 1));
+  }
+
+  nextUndecided() {
+    this.goOn(this.page.grid.chosenRows);
+  }
+
+  undo() {
+    this.reverse("undo", this.page.log.toUndo);
+  }
+
+  redo() {
+    this.reverse("redo", this.page.log.toRedo);
+  }
+
+  reverse(what, decision) {
+    const { page } = this;
+    if (!decision) return toast(`Nothing to ${what}.`);
+    page.outbox.put({ event: what, id: newId(), at: Date.now() / 1000, of: decision.id });
+    const words = `${what === "undo" ? "undone" : "done again"}: ${decision.verdict}${decision.rows.length > 1 ? ` for ${counted(decision.rows.length, "image")}` : ""}`;
+    const place = page.grid.order.indexOf(decision.rows[0]);
+    page.changed();
+    if (place >= 0) page.grid.goTo(place);
+    toast(place >= 0 ? words : `${words} (not among those shown)`);
+    return announce(words);
+  }
+
+  /** All that belong to the focused one: the copies of one image, else what is shown of its landmark and kind. */
+  selectGroup() {
+    const { grid, rows } = this.page;
+    const row = grid.focusedRow;
+    if (row < 0) return;
+    const all = [...grid.order].filter((other) => rows.group[other] === rows.group[row]);
+    grid.select(all);
+    announce(`${counted(all.length, "image")} selected`);
+  }
+
+  async pickLandmark() {
+    const chosen = await this.page.chooser.open({ title: "Show only one landmark", none: "any landmark" });
+    if (chosen) this.page.queues.choose({ landmark: chosen[0] ? { place: chosen[0].place, name: chosen[0].name } : null });
+  }
+}

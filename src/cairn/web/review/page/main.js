@@ -1,0 +1,281 @@
+// The page as a whole: begins, joins its parts, and turns keys and buttons into verdicts.
+
+import { announce, byId, h, toast, wait } from "./dom.js";
+import { Grid } from "./grid.js";
+import { listenToKeys, showHelp } from "./keys.js";
+import { Large } from "./large.js";
+import { Log } from "./log.js";
+import { askName } from "./name.js";
+import { Outbox } from "./outbox.js";
+import { isPair, Panel } from "./panel.js";
+import { Queues } from "./queues.js";
+import { Chooser } from "./chooser.js";
+import { Decider } from "./decider.js";
+import { Details, Rows } from "./rows.js";
+import { decideAs, get, Refused } from "./server.js";
+import { AGREEING, VERDICTS } from "./words.js";
+
+const ASK_AGAIN_MS = 12_000;
+const FOCUS_KEY = "cairn-review-focus";
+
+begin();
+
+async function begin() {
+  const session = await patiently(() => get("/api/session"));
+  const reviewer = await askName(session);
+  decideAs(reviewer);
+  byId("who").textContent = reviewer;
+  const rows = new Rows(session);
+  const log = new Log(session.n_rows, session.verdicts);
+  const page = new Page(rows, log, `${session.work}:${reviewer}`);
+  await page.learnEvents();
+  const isSame = await rows.load(() => page.rowsCame());
+  if (!isSame) return location.reload();
+  page.ready();
+  if (session.n_gone) toast(`${session.n_gone} findings are about images that are no longer kept; run cairn scrub again`);
+  return undefined;
+}
+
+/** Asks until an answer comes; tells what is wrong meanwhile. */
+async function patiently(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      byId("view-title").textContent = error instanceof Refused ? error.message : "Waiting for the server…";
+      await wait(1000);
+    }
+  }
+}
+
+class Page {
+  constructor(rows, log, whose) {
+    Object.assign(this, { rows, log });
+    this.details = new Details((came) => this.detailsCame(came));
+    this.large = new Large();
+    this.panel = new Panel({ onLarge: (...shown) => this.large.open(...shown) });
+    this.chooser = new Chooser();
+    this.grid = new Grid(byId("grid"), byId("sheet"), byId("band"), {
+      detail: (row) => this.details.get(row),
+      need: (inSight, how) => this.details.need(inSight, how),
+      code: (row) => log.codeOf(row),
+      mark: (row) => this.markOf(row),
+      tag: (row) => (this.queues.queue === "all" || rows.kindOf(row) !== this.queues.queue ? rows.kindOf(row) : ""),
+      label: (row) => this.labelOf(row),
+      isPair: (row) => isPair(rows.kindOf(row)),
+      onFocus: (row) => this.focused(row),
+      onSelection: () => this.selectionChanged(),
+      onOpen: () => this.enlarge(),
+    });
+    this.queues = new Queues(rows, log, { onChoice: () => this.showView(), onLandmark: () => this.decider.pickLandmark() });
+    this.outbox = new Outbox(log, rows, whose, {
+      onState: (state) => this.savedChanged(state),
+      onSaved: (events) => this.saved(events),
+      onForeign: () => this.learnEvents(),
+      onRefused: (refused) => this.refused(refused),
+      onOtherVersion: () => this.otherVersion(),
+    });
+    this.decider = new Decider(this);
+    this.wire();
+  }
+
+  wire() {
+    byId("verdicts").append(...VERDICTS.map(({ verdict, key, label, style, help }) =>
+      h("button", { class: `verdict ${style}`, "data-verdict": verdict, "aria-pressed": "false", "aria-keyshortcuts": key.toUpperCase(), title: help,
+        onclick: () => this.decider.decide(verdict) }, h("span", {}, label), h("kbd", { "aria-hidden": "true" }, key.toUpperCase()))),
+      h("button", { class: "verdict", id: "agree", "aria-keyshortcuts": "A", title: "the finding is right", onclick: () => this.decider.agree() },
+        h("span", {}, "agree"), h("kbd", { "aria-hidden": "true" }, "A")));
+    byId("undo").addEventListener("click", () => this.decider.undo());
+    byId("redo").addEventListener("click", () => this.decider.redo());
+    byId("help").addEventListener("click", showHelp);
+    byId("select-group").addEventListener("click", () => this.decider.selectGroup());
+    byId("clear-selection").addEventListener("click", () => this.grid.select([]));
+    byId("open-queues").addEventListener("click", () => this.openQueues(!byId("queues").classList.contains("is-open")));
+    byId("queue-list").addEventListener("click", () => this.openQueues(false));
+    byId("panel").addEventListener("click", () => this.openQueues(false));
+    byId("grid").addEventListener("click", () => this.openQueues(false));
+    window.addEventListener("beforeunload", (event) => (this.log.pending.length ? event.preventDefault() : undefined));
+    window.addEventListener("online", () => this.outbox.send());
+    listenToKeys(this);
+  }
+
+  openQueues(isOpen) {
+    byId("queues").classList.toggle("is-open", isOpen);
+    byId("open-queues").setAttribute("aria-expanded", isOpen);
+  }
+
+  /** Another page of rows is here: the first ones are shown while the others come. */
+  rowsCame() {
+    if (this.grid.order.length < 500) this.showView();
+  }
+
+  ready() {
+    this.outbox.recover();
+    this.showView();
+    byId("grid").focus({ preventScroll: true });
+    document.body.dataset.ready = "yes";
+    this.keepAsking();
+  }
+
+  async keepAsking() {
+    for (;;) {
+      await this.askStanding();
+      await wait(ASK_AGAIN_MS);
+    }
+  }
+
+  async askStanding() {
+    try {
+      const standing = await get("/api/standing");
+      if (standing.version !== this.rows.version) return this.otherVersion();
+      const wasCutOff = this.isCutOff;
+      this.isCutOff = false;
+      if (wasCutOff) {
+        this.grid.retryPhotos();
+        this.drawPanel();
+      }
+      this.queues.learn(standing);
+      // The queue of what is disputed is known only now.
+      if (this.queues.queue === "disputed" && !this.grid.order.length && standing.disputed.length) this.showView();
+      const isBehind = standing.n_events !== this.log.confirmed.length && !this.log.pending.length;
+      if (isBehind) await this.learnEvents();
+    } catch {
+      this.isCutOff = true;
+    }
+    return undefined;
+  }
+
+  /** Events that this page does not know yet: all at first, later those of another window. */
+  async learnEvents() {
+    let after = this.log.confirmed.length;
+    while (after !== null) {
+      const from = after;
+      const page = await patiently(() => get("/api/events", { after: from }));
+      this.log.learn(page.events);
+      after = page.next;
+    }
+    this.grid.refresh();
+    this.drawTools();
+  }
+
+  showView({ focusRow = Number(sessionStorage.getItem(FOCUS_KEY) ?? -1) } = {}) {
+    const { queues } = this;
+    if (this.details.isDisputedView !== (queues.queue === "disputed")) {
+      this.details.isDisputedView = queues.queue === "disputed";
+      this.details.clear();
+    }
+    const order = queues.order();
+    this.grid.show(order, { focusRow });
+    byId("view-title").textContent = queues.landmark ? `${queues.title()}: ${queues.landmark.name}` : queues.title();
+    byId("empty").hidden = order.length > 0;
+    byId("verdicts").toggleAttribute("inert", !order.length);
+    if (!order.length) {
+      const isDone = queues.state === "undecided" && !queues.landmark;
+      byId("empty").replaceChildren(h("h3", {}, isDone ? "All decided here" : "Nothing to show"),
+        h("p", { class: "soft" }, isDone ? "Q goes to the next queue. Decisions can still be changed: choose 'decided' on the left." : "Choose another queue or filter."));
+    }
+    queues.draw();
+    this.drawTools();
+  }
+
+  focused(row) {
+    byId("view-count").textContent = row >= 0 ? this.grid.words() : "";
+    if (row < 0) return this.panel.empty();
+    sessionStorage.setItem(FOCUS_KEY, row);
+    this.details.need([row]);
+    this.drawPanel();
+    return undefined;
+  }
+
+  drawPanel() {
+    const row = this.grid.focusedRow;
+    if (row < 0) return;
+    this.panel.show(row, this.details.get(row), this.rows.kindOf(row));
+    const verdict = this.log.verdictOf(row);
+    const agreeing = AGREEING[this.rows.kindOf(row)];
+    for (const button of byId("verdicts").querySelectorAll("[data-verdict]")) {
+      button.setAttribute("aria-pressed", button.dataset.verdict === verdict);
+      button.classList.toggle("is-agreeing", button.dataset.verdict === agreeing);
+    }
+  }
+
+  detailsCame(came) {
+    this.grid.draw();
+    if (came.includes(this.grid.focusedRow)) this.drawPanel();
+  }
+
+  selectionChanged() {
+    const n = this.grid.selected.size;
+    byId("selection").hidden = n === 0;
+    byId("selection-count").textContent = `${n.toLocaleString("en")} selected`;
+  }
+
+  /** Something was decided, undone or redone here. */
+  changed() {
+    this.grid.draw();
+    this.drawPanel();
+    this.drawTools();
+    clearTimeout(this.drawTimer);
+    this.drawTimer = setTimeout(() => this.queues.draw(), 60);
+  }
+
+  drawTools() {
+    byId("undo").disabled = !this.log.toUndo;
+    byId("redo").disabled = !this.log.toRedo;
+  }
+
+  markOf(row) {
+    const verdict = this.log.verdictOf(row);
+    return verdict ? { text: verdict, style: VERDICTS.find((one) => one.verdict === verdict).style } : null;
+  }
+
+  labelOf(row) {
+    const detail = this.details.get(row);
+    const shown = detail ? detail.image.landmarks?.map((landmark) => landmark.name).join(" and ") || "no landmark" : "";
+    return [this.rows.kindOf(row), shown, this.log.verdictOf(row) ?? "undecided"].filter(Boolean).join(", ");
+  }
+
+  enlarge() {
+    const detail = this.details.get(this.grid.focusedRow);
+    if (detail?.image.v) this.large.open(detail.image, detail.regions, (detail.suggested ?? []).map((landmark) => landmark.name));
+  }
+
+  savedChanged({ state, n, problem }) {
+    const words = { saved: "saved", saving: `saving ${n}`, unsaved: `not saved: ${n}` };
+    const pill = byId("saved");
+    if (pill.textContent === words[state] && pill.dataset.state === state) return;
+    pill.dataset.state = state;
+    pill.textContent = words[state];
+    pill.title = state === "unsaved" ? `${problem}; what you decide is kept in this browser and sent again and again` : "";
+    if (state === "unsaved" && !this.isUnsaved) {
+      this.isUnsaved = this.isCutOff = true;
+      const words = `Not saved yet: ${problem}. Go on; it is sent again and again.`;
+      toast(words, { isProblem: true });
+      announce(words);
+    } else if (state === "saved" && this.isUnsaved) {
+      this.isUnsaved = false;
+      toast("All saved again.");
+      announce("all saved again");
+    }
+  }
+
+  saved(events) {
+    const rows = events.flatMap((event) => event.rows ?? this.log.decisions.get(event.of)?.rows ?? []);
+    this.details.outdate(rows);
+    if (rows.includes(this.grid.focusedRow)) this.details.need([this.grid.focusedRow]);
+    if (this.isCutOff) this.askStanding();
+    clearTimeout(this.standingTimer);
+    this.standingTimer = setTimeout(() => this.askStanding(), 1500);
+  }
+
+  refused(refused) {
+    toast(`${refused.length} of your decisions could not be kept: ${refused[0].because}.`, { isProblem: true });
+    announce("a decision could not be kept");
+    this.changed();
+  }
+
+  /** Scrub has run again: rows have other numbers now. What is on its way names findings, and goes on after loading. */
+  otherVersion() {
+    if (!this.log.pending.length) location.reload();
+  }
+}
