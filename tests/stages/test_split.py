@@ -1,6 +1,7 @@
 from collections import Counter
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,7 +101,7 @@ def test_a_new_copy_of_images_in_different_parts_is_excluded_with_that_cause() -
     )
     wide = SplitSettings(copy_bits=len(differ) // 2 + 1)
     dealt = split(catalog([["a"]] * 3, likenesses=codes), settings=wide, before=before)
-    assert dealt.table.row(2)[1:] == (None, "i0002", BRIDGES)
+    assert dealt.table.row(2)[1:4] == (None, "i0002", BRIDGES)
 
 
 def test_unlabelled_images_are_in_no_part_and_nothing_labelled_is_an_error() -> None:
@@ -135,3 +136,131 @@ def test_the_promises_hold_for_any_sizes(counts: list[int], ratio: str, seed: in
         if n >= 3:
             assert all(parts[part] >= 1 for part in shared)
         assert set(parts) <= set(shared)
+
+
+# copies that scrub found, and images that are excluded
+
+
+def without(made: Catalog, *image_ids: str) -> Catalog:
+    """The catalog in which these images are excluded."""
+    cause = pl.when(pl.col("image_id").is_in(image_ids)).then(pl.lit("near copy"))
+    return Catalog(made.table.with_columns(cause.alias("excluded")))
+
+
+def row_of(dealt: Split, image_id: str) -> dict[str, object]:
+    return dealt.table.row(by_predicate=pl.col("image_id") == image_id, named=True)
+
+
+def test_pairs_of_findings_are_copies_too_and_share_a_part() -> None:
+    made = catalog([["a"]] * 40)
+    pairs = [(f"i{2 * n:04}", f"i{2 * n + 1:04}") for n in range(20)]
+    dealt = split(made, settings=SplitSettings(ratio="50/0/50"), copies=pairs)
+    found = leakage(made, dealt, settings=SplitSettings(), copies=pairs)
+    assert (found.n_groups, found.n_copies, found.n_copies_across) == (20, 40, 0)
+    torn = split(made, settings=SplitSettings(ratio="50/0/50"))
+    told = leakage(made, torn, settings=SplitSettings(), copies=pairs)
+    assert told.n_copies_across == told.n_found_across > 0
+
+
+def test_a_pair_that_likeness_and_findings_tell_of_counts_once() -> None:
+    code = likeness_of(pixels(0))
+    made = catalog([["a"], ["a"]], likenesses=[code, code])
+    torn = Split.of(
+        {"image_id": f"i000{i}", "part": part, "group": f"i000{i}"}
+        for i, part in enumerate(("train", "test"))
+    )
+    pairs = [("i0000", "i0001"), ("i0001", "gone")]
+    found = leakage(made, torn, settings=SplitSettings(), copies=pairs)
+    assert (found.n_copies_across, found.n_found_across, found.n_alike_across) == (1, 0, 0)
+
+
+def test_an_excluded_image_leaves_its_part_with_its_cause_and_returns_where_it_was() -> None:
+    made = of_landmarks({"a": 12, "b": 5})
+    first = split(made, settings=SplitSettings(seed=3))
+    was = row_of(first, "i0004")
+    second = split(without(made, "i0004"), settings=SplitSettings(seed=4), before=first)
+    left = row_of(second, "i0004")
+    assert (left["part"], left["cause"]) == (None, "excluded: near copy")
+    assert left["part_before"] == was["part"]
+    others = pl.col("image_id") != "i0004"
+    assert second.table.filter(others).equals(first.table.filter(others))
+    third = split(made, settings=SplitSettings(seed=5), before=second)
+    assert third.table.equals(first.table)
+
+
+def test_an_image_that_was_excluded_from_the_first_is_dealt_like_a_new_one() -> None:
+    made = of_landmarks({"a": 12})
+    first = split(without(made, "i0003"), settings=SplitSettings())
+    assert row_of(first, "i0003")["part_before"] is None
+    again = split(made, settings=SplitSettings(), before=first)
+    assert row_of(again, "i0003")["part"] is not None
+    assert "i0003" not in first.image_ids("train", "val", "test")
+
+
+def test_a_new_copy_of_an_excluded_image_waits_in_its_part() -> None:
+    made = of_landmarks({"a": 10})
+    for seed in range(4):
+        first = split(made, settings=SplitSettings(ratio="50/0/50", seed=seed))
+        more = of_landmarks({"a": 14})
+        gone = without(more, "i0002")
+        second = split(
+            gone, settings=SplitSettings(ratio="50/0/50"), before=first, copies=[("i0002", "i0012")]
+        )
+        assert row_of(second, "i0012")["part"] == row_of(first, "i0002")["part"]
+        assert row_of(second, "i0012")["group"] == "i0012"
+        back = split(
+            more,
+            settings=SplitSettings(ratio="50/0/50"),
+            before=second,
+            copies=[("i0002", "i0012")],
+        )
+        assert row_of(back, "i0002")["part"] == row_of(back, "i0012")["part"]
+
+
+def test_a_later_finding_that_connects_two_parts_moves_nothing_and_is_counted() -> None:
+    made = of_landmarks({"a": 10})
+    first = split(made, settings=SplitSettings(ratio="50/0/50"))
+    across = [(first.image_ids("train")[0], first.image_ids("test")[0])]
+    second = split(made, settings=SplitSettings(ratio="50/0/50"), before=first, copies=across)
+    assert second.table.equals(first.table)
+    assert leakage(made, second, settings=SplitSettings(), copies=across).n_copies_across == 1
+    fresh = split(made, settings=SplitSettings(ratio="50/0/50"), copies=across)
+    assert leakage(made, fresh, settings=SplitSettings(), copies=across).n_copies_across == 0
+    one_out = without(made, across[0][0])
+    third = split(one_out, settings=SplitSettings(ratio="50/0/50"), before=second, copies=across)
+    assert leakage(one_out, third, settings=SplitSettings(), copies=across).n_copies_across == 0
+
+
+def test_a_catalog_whose_images_are_all_excluded_is_told() -> None:
+    with pytest.raises(InputError, match="labelled and in use"):
+        split(without(of_landmarks({"a": 1}), "i0000"), settings=SplitSettings())
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_is_excluded_and_found_old_images_stay_and_no_new_copy_is_torn(
+    data: st.DataObject,
+) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
+    made = of_landmarks({f"l{i}": n for i, n in enumerate(sizes)})
+    ids = made.table["image_id"].to_list()
+    some = st.lists(st.sampled_from(ids), unique=True, max_size=len(ids) - 1)
+    pairs = st.lists(st.tuples(st.sampled_from(ids), st.sampled_from(ids)), max_size=5)
+    wanted = SplitSettings(ratio=data.draw(st.sampled_from(["80/10/10", "50/0/50"])))
+    before: Split | None = None
+    stood: dict[str, str] = {}
+    known: list[tuple[str, str]] = []
+    for _ in range(3):
+        gone = data.draw(some)
+        new = [pair for pair in data.draw(pairs) if pair[0] != pair[1]]
+        known = sorted({*known, *((min(pair), max(pair)) for pair in new)})
+        before = split(without(made, *gone), settings=wanted, before=before, copies=known)
+        part_of = dict(before.table.select("image_id", "part").iter_rows())
+        assert not {one for one in gone if part_of[one] is not None}
+        for image_id, part in stood.items():
+            assert part_of[image_id] in ({None} if image_id in gone else {part})
+        for a, b in known:
+            if part_of[a] and part_of[b] and part_of[a] != part_of[b]:
+                assert a in stood
+                assert b in stood
+        stood |= {image_id: part for image_id, part in part_of.items() if part is not None}
