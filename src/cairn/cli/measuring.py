@@ -5,31 +5,33 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cairn.base.checks import nearest_name
+from cairn.base.checks import counted, nearest_name
 from cairn.base.errors import SettingsError
 from cairn.base.settings import (
     BenchSettings,
     DescribeSettings,
     DownloadBenchSettings,
+    ExploreBenchSettings,
+    NeighborsBenchSettings,
     PartsSettings,
     TrainSettings,
 )
 from cairn.bench import ways
 from cairn.bench.download import Contender, DownloadBench, bench_download
 from cairn.bench.embed import CAIRN, EmbedBench, bench_embed
+from cairn.bench.explore import bench_explore
+from cairn.bench.neighbors import NeighborsRow, bench_neighbors, growth
 from cairn.bench.parts import BASELINE, Row, bench_parts
 from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Option, Shape, parse
+from cairn.cli.measuring_options import FOLDER, NOTES, WORK
+from cairn.cli.measuring_scrub import SCRUB_SUMMARY, bench_scrub_command
 from cairn.engines.local import processors
 from cairn.models.backbones import open_backbone
+from cairn.models.runtimes.openvino import processor
 from cairn.pipeline.comparing import prepare_parts
 from cairn.pipeline.importing import Lists
 
-WORK = Option(
-    "--work", "keep what is made here, to be used again [a temporary folder]", value="DIR"
-)
-FOLDER = Option("--folder", "a folder for each landmark, photos inside", value="DIR", required=True)
-NOTES = Option("--notes", "CSV: photo, also_shows, licence, author", value="CSV")
 IMG2DATASET = Option(
     "--img2dataset", "the Python of an environment that has img2dataset, to measure it too", value="PYTHON"
 )  # fmt: skip
@@ -132,6 +134,36 @@ def _download_row(contender: Contender) -> tuple[str, ...]:
     )
 
 
+def _neighbors(arguments: Sequence[str]) -> int:
+    shape = Shape((), (), {"bench_neighbors": NeighborsBenchSettings})
+    given = parse("bench neighbors", BENCHES["neighbors"][0], shape, arguments)
+    settings = given.settings("bench_neighbors", NeighborsBenchSettings)
+    rows = bench_neighbors(settings, watch=TerminalWatch())
+    say(
+        f"{settings.n_neighbors} neighbours of each of made-up descriptors of {settings.width} numbers"
+    )
+    head = ("descriptors", "way", "seconds", "ms each", "grows as n to the", "recall", "peak MB")
+    say(
+        table(
+            head,
+            [_neighbors_row(row, power) for row, power in zip(rows, growth(rows), strict=True)],
+        )
+    )
+    return 0
+
+
+def _neighbors_row(row: NeighborsRow, power: float | None) -> tuple[str, ...]:
+    return (
+        f"{row.n_vectors:,}",
+        "exact" if row.is_exact else "inverted lists",
+        f"{row.seconds:.2f}",
+        f"{1000 * row.seconds / row.n_vectors:.3f}",
+        "" if power is None else f"{power:.2f}",
+        f"{row.recall:.4f}",
+        f"{row.peak_bytes / 1e6:.0f}",
+    )
+
+
 def _parts(arguments: Sequence[str]) -> int:
     shape = Shape(
         (),
@@ -182,14 +214,39 @@ def _spread(values: Sequence[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
+def _explore(arguments: Sequence[str]) -> int:
+    shape = Shape((), (WORK,), {"bench_explore": ExploreBenchSettings})
+    given = parse("bench explore", BENCHES["explore"][0], shape, arguments)
+    settings = given.settings("bench_explore", ExploreBenchSettings)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (given.path(WORK.flag) or Path(scratch)).resolve()
+        found = bench_explore(folder, settings=settings, watch=TerminalWatch())
+    peak = found.cost.peak_bytes
+    say(
+        f"{found.n_rows:,} rows, {counted(found.n_landmarks, 'landmark')}, catalog of {found.size_bytes / 1e6:,.0f} MB; "
+        f"{processor()[0]}, {processors()} processors"
+    )
+    say(
+        f"cairn explore --no-sheets: {found.cost.wall_s:.1f} s, {found.cost.cpu_s:.1f} s of CPU, "
+        f"{'memory not known' if peak is None else f'{peak / 1e6:,.0f} MB at most'}"
+    )
+    return 0
+
+
 BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "embed": ("descriptors a second: torch, ONNX Runtime, OpenVINO and Cairn in one run", _embed),
+    "explore": ("seconds and memory of exploring a large made-up catalog", _explore),
     "download": (
         "CPU, memory and pixels of downloads: Cairn, img2dataset, the old script, the limit",
         _download,
+    ),
+    "neighbors": (
+        "seconds, recall and memory of the neighbours of all among all, to a million",
+        _neighbors,
     ),
     "parts": (
         "GAP with distractors: what each part of the recogniser adds, over several splits",
         _parts,
     ),
+    "scrub": (SCRUB_SUMMARY, bench_scrub_command),
 }
