@@ -92,3 +92,18 @@ def landmark_folder(
         for i, content in enumerate(alike_photos(100 + number, n_photos)):
             (place / f"{i:03}.jpg").write_bytes(content)
     return photo_folder(root, {"_none": n_none}, first_seed=500) if n_none else root
+
+
+def views(seed: int, count: int) -> list[bytes]:
+    """Photos of one flat thing with many details, each from a little elsewhere; other seeds are other things."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (45, 60, 3), dtype=np.uint8)
+    wall = Image.fromarray(coarse).resize((720, 540), Image.Resampling.BICUBIC)
+    photos = []
+    for _ in range(count):
+        left, top = (int(rng.integers(0, 160)) for _ in range(2))
+        width = int(rng.integers(400, 520))
+        part = wall.crop((left, top, left + width, top + width * 3 // 4)).resize((400, 300))
+        light = np.asarray(part, dtype=np.float64) * rng.uniform(0.8, 1.1)
+        photos.append(encoded(light.clip(0, 255).astype(np.uint8), "JPEG", quality=90))
+    return photos

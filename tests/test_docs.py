@@ -22,16 +22,24 @@ from cairn.cli.main import COMMANDS, main
 from cairn.images.pixels import CAUSES_OF_DECODERS, Cause
 from cairn.models.folders import BackboneConfig, Preprocessing
 from cairn.records.catalog import CATALOG_SCHEMA
+from cairn.records.decisions import DECISIONS_SCHEMA
+from cairn.records.exploration import COUNTS_SCHEMA, LANDMARK_COUNTS_SCHEMA, CatalogCounts, Totals
+from cairn.records.findings import FINDINGS_SCHEMA
+from cairn.records.image_checks import IMAGE_CHECKS_SCHEMA
+from cairn.records.image_map import IMAGE_MAP_SCHEMA
 from cairn.records.landmarks import LANDMARK_SCHEMA
 from cairn.records.recognitions import NONE_BECAUSE
 from cairn.records.scores import Estimate, LandmarkScore, QueryCounts, Scores, SizeScore
 from cairn.records.split import SPLIT_SCHEMA
 from cairn.records.tables import Schema
+from cairn.records.verdict_events import Decided, Reversed
+from cairn.records.verified import VERIFIED_SCHEMA
 from cairn.stages import import_photos
 from cairn.stages.download import journal_file, shard_files
 from cairn.stages.evaluate import OUT_OF_FOLD_SCHEMA
 from cairn.stages.gld.tar_state import TarRecord
 from cairn.stages.joining import SAME_BYTES
+from cairn.stages.policies import POLICIES
 from cairn.web import service
 from tests.make import jpeg
 from tests.models.nets import net_folder
@@ -52,19 +60,34 @@ LESS = {
     "embed": ["--rounds", "1", "--n-images", "2"],
     "download": ["--rounds", "1", "--n-images", "2"],
     "parts": ["--seeds", "1"],
+    "explore": ["--n-rows", "300", "--n-landmarks", "20"],
+    "neighbors": ["--sizes", "50,100", "--width", "8", "--n-neighbors", "3"],
+    "scrub": ["--seeds", "0", "--per-kind", "1", "--n-bad", "1"],
 }
 SECTIONS_OF = {
     "demo": ("demo", "evaluate"),
     "download": ("download", "select"),
     "run": ("import", "download", "split", "describe", "train", "evaluate"),
     "import": ("import", "describe"),
+    "explore": ("explore", "describe"),
+    "scrub": ("describe", "scrub"),
     "split": ("split",),
     "train": ("describe", "train"),
     "index": (),
     "evaluate": ("evaluate",),
     "recognize": ("recognize",),
+    "review": ("review",),
     "serve": ("serve",),
-    "bench": ("describe", "bench", "bench_download", "train", "parts"),
+    "bench": (
+        "describe",
+        "bench",
+        "bench_download",
+        "train",
+        "parts",
+        "bench_scrub",
+        "bench_explore",
+        "bench_neighbors",
+    ),
 }
 
 
@@ -134,7 +157,7 @@ def run_cairn(words: list[str], place: Place) -> None:
         # It takes a minute or two, and runs whole in tests/test_without_torch.py.
         assert set(FLAG.findall(" ".join(words))) <= {"--work", "--seed", "--n-bootstrap"}
         return
-    if words[0] == "serve":
+    if words[0] in ("serve", "review"):
         # Serving itself is tested in tests/web and tests/test_without_torch.py.
         place.monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
         words = [*words, "--port", "0"]
@@ -260,7 +283,9 @@ def test_the_page_of_a_command_has_each_of_its_flags_and_no_other(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = (
-        [[name, kind] for kind in ("embed", "download", "parts")] if name == "bench" else [[name]]
+        [[name, kind] for kind in ("embed", "download", "parts", "scrub", "explore", "neighbors")]
+        if name == "bench"
+        else [[name]]
     )
     for call in calls:
         with pytest.raises(SystemExit):
@@ -298,7 +323,14 @@ def part_of_files(title: str) -> str:
         ("`catalog.parquet`", CATALOG_SCHEMA),
         ("`landmarks.parquet`", LANDMARK_SCHEMA),
         ("`split.parquet`", SPLIT_SCHEMA),
+        ("`decisions.parquet`", DECISIONS_SCHEMA),
+        ("`verified.parquet`", VERIFIED_SCHEMA),
+        ("`findings.parquet`", FINDINGS_SCHEMA),
+        ("`image_checks.parquet`", IMAGE_CHECKS_SCHEMA),
         ("`out_of_fold.parquet`", OUT_OF_FOLD_SCHEMA),
+        ("`explore.parquet`", COUNTS_SCHEMA),
+        ("`landmarks.parquet` of a report", LANDMARK_COUNTS_SCHEMA),
+        ("`map.parquet`", IMAGE_MAP_SCHEMA),
     ],
 )
 def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema: Schema) -> None:
@@ -311,6 +343,7 @@ def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema:
     ("title", "names"),
     [
         ("Cards", Card.model_fields),
+        ("Verdicts", Decided.model_fields | Reversed.model_fields),
         ("A file's record", FileRecord.model_fields),
         ("`journal.sqlite`", dict.fromkeys(journal_file.COLUMNS)),
         ("Shards", dict.fromkeys(shard_files.TOLD)),
@@ -319,6 +352,8 @@ def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema:
         ("`config.json` of a backbone", BackboneConfig.model_fields),
         ("`pretrained_cfg`", Preprocessing.model_fields),
         ("`tar_state.json`", TarRecord.model_fields),
+        ("`explore.json`", CatalogCounts.model_fields),
+        ("`totals`", Totals.model_fields),
         ("`scores.json`", Scores.model_fields),
         ("`counts`", QueryCounts.model_fields),
         ("An estimate", Estimate.model_fields),
@@ -345,6 +380,15 @@ def test_every_file_of_a_finished_project_is_told(finished: Path) -> None:
     told = set(re.findall(r"`([^`\s]+)`", (DOCS / "files.md").read_text()))
     for path in (finished / "work").iterdir():
         assert {path.name, f"{path.name}/"} & told, path.name
+
+
+def test_every_policy_is_told_in_its_own_words() -> None:
+    rows = dict(
+        re.findall(r"^\| `([\w-]+)` \| ([^|]+) \|$", (DOCS / "scrub.md").read_text(), re.MULTILINE)
+    )
+    for name, policy in POLICIES.items():
+        # A page may say more of it, such as which images are meant.
+        assert re.sub(r" \([^)]*\)", "", rows[name]) == policy.says
 
 
 def words_of(module: object, names: Iterable[str]) -> set[str]:

@@ -23,17 +23,22 @@ if TYPE_CHECKING:
         DescribeSettings,
         DownloadSettings,
         EvaluateSettings,
+        ExploreSettings,
         ImportSettings,
         RecognizeSettings,
+        ScrubSettings,
         SelectSettings,
         SplitSettings,
         TrainSettings,
     )
     from cairn.pipeline.dataset_choice import DatasetChoice
     from cairn.pipeline.datasets import DatasetDownload
+    from cairn.pipeline.deciding import apply
     from cairn.pipeline.demo import demo
     from cairn.pipeline.downloading import Addresses, download
+    from cairn.pipeline.exploring import explore
     from cairn.pipeline.importing import Lists
+    from cairn.pipeline.scrubbing import scrub
     from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
     from cairn.recognizer import Recognizer
     from cairn.records.catalog import Catalog
@@ -47,15 +52,18 @@ ROOMS = {
         "Stopped",
     ),
     "cairn.base.settings": (
-        "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ImportSettings",
-        "RecognizeSettings", "SelectSettings", "SplitSettings", "TrainSettings",
+        "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ExploreSettings", "ImportSettings",
+        "RecognizeSettings", "ScrubSettings", "SelectSettings", "SplitSettings", "TrainSettings",
     ),
     "cairn.pipeline.dataset_choice": ("DatasetChoice",),
     "cairn.pipeline.datasets": ("DatasetDownload",),
+    "cairn.pipeline.deciding": ("apply",),
     "cairn.pipeline.demo": ("demo",),
     "cairn.pipeline.downloading": ("Addresses", "download"),
+    "cairn.pipeline.exploring": ("explore",),
     "cairn.pipeline.importing": ("Lists",),
     "cairn.pipeline.steps": ("evaluate", "import_photos", "index", "run", "split", "train"),
+    "cairn.pipeline.scrubbing": ("scrub",),
     "cairn.recognizer": ("Recognizer",),
     "cairn.records.catalog": ("Catalog",),
     "cairn.records.recognitions": ("Candidate", "Evidence", "Recognition", "Region"),
@@ -78,6 +86,7 @@ __all__ = [
     "DownloadSettings",
     "EvaluateSettings",
     "Evidence",
+    "ExploreSettings",
     "ImportSettings",
     "InputError",
     "Lists",
@@ -87,6 +96,7 @@ __all__ = [
     "Recognizer",
     "Region",
     "Scores",
+    "ScrubSettings",
     "SelectSettings",
     "SettingsError",
     "Split",
@@ -94,12 +104,15 @@ __all__ = [
     "Stopped",
     "TrainSettings",
     "__version__",
+    "apply",
     "demo",
     "download",
     "evaluate",
+    "explore",
     "import_photos",
     "index",
     "run",
+    "scrub",
     "split",
     "train",
 ]

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from cairn.base.errors import InputError
@@ -14,6 +15,23 @@ def test_a_catalog_without_the_columns_of_downloads_is_read(tmp_path: Path) -> N
     made.table.drop(OF_DOWNLOADS).write_parquet(path)
     assert Catalog.read(path).table.equals(made.table)
     assert Catalog.scan(path).collect_schema().names() == list(CATALOG_SCHEMA)
+
+
+def test_a_catalog_from_before_decisions_is_read_with_all_images_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.parquet"
+    made = catalog([["a"], None])
+    made.table.drop(*OF_DOWNLOADS, "excluded").write_parquet(path)
+    assert Catalog.read(path).table.equals(made.table)
+    assert len(Catalog.read(path).images) == 2
+
+
+def test_an_excluded_image_is_kept_and_not_in_use_and_counts_add_up() -> None:
+    cause = pl.Series("excluded", ["near copy", None, None])
+    made = Catalog(catalog([["a"], ["b"], None]).table.with_columns(cause))
+    assert made.images["image_id"].to_list() == ["i0001", "i0002"]
+    assert made.kept["image_id"].to_list() == ["i0000", "i0001", "i0002"]
+    assert made.landmark_ids == ["b"]
+    assert made.counts() == {"kept": 2, "excluded: near copy": 1}
 
 
 def test_rows_that_are_not_fetched_yet_are_counted() -> None:

@@ -234,6 +234,20 @@ class DescribeSettings(Settings):
     batch_size: int = Field(16, ge=1, le=1024, description="images of one shape that run together")
 
 
+class ExploreSettings(Settings):
+    """What the report of a catalog shows."""
+
+    landmark: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="landmarks, by id, that get a sheet of photos besides the largest: ID,ID"
+    )
+    sheets: bool = Field(True, description="sheets of photos of the 30 largest landmarks")
+    sheet_images: int = Field(8, ge=1, le=200, description="photos on a sheet")
+    map_images: int = Field(
+        20_000, ge=0, le=20_000, description="images on the map, drawn by lot where there are more; 0: no map"
+    )  # fmt: skip
+    seed: int = Field(0, ge=0, description="draws the lots of the map")
+
+
 class TrainSettings(Settings):
     """How a recogniser is fitted on the descriptors of train and val."""
 
@@ -289,6 +303,24 @@ class ServeSettings(Settings):
     max_upload_bytes: int = Field(20_000_000, ge=1_000, description="a larger upload is refused")
 
 
+class ReviewSettings(Settings):
+    """Where the review page listens, and who decides on it."""
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="address to listen on; the default is this machine only, any other asks for a token",
+    )
+    port: int = Field(8090, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    reviewer: str = Field(
+        "", description="who decides, which names the journal; where it is left out, the page asks"
+    )
+    audit: int = Field(
+        100, ge=0, le=10_000,
+        description="of what was accepted automatically, so many findings and so many images are to be looked at",
+    )  # fmt: skip
+
+
 class RecognizeSettings(Settings):
     """What an answer holds."""
 
@@ -330,19 +362,73 @@ class DownloadBenchSettings(Settings):
     )
 
 
+class ScrubSettings(Settings):
+    """What counts as doubtful, and how far scrub looks for it."""
+
+    min_side_px: int = Field(
+        128, ge=1, le=4096, description="an image whose shorter side has fewer pixels is too small"
+    )
+    max_aspect: float = Field(
+        3.0, ge=1, description="an image that is more times as long as it is wide has an odd shape"
+    )
+    n_neighbors: int = Field(
+        50, ge=10, le=1000, description="nearest images that are asked what an image shows"
+    )
+    max_candidates: int = Field(
+        300, ge=0, description="images of each kind of doubt whose points are matched, the most doubtful first"
+    )  # fmt: skip
+    seed: int = Field(0, ge=0, description="the same seed finds the same")
+
+
+class ScrubBenchSettings(Settings):
+    """What is planted to measure scrub with, and how often."""
+
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_words)] = Field(
+        (10, 11, 12), min_length=1, description="seeds of the planted sets"
+    )
+    per_kind: int = Field(
+        60, ge=1, description="copies of each kind, wrong landmarks, distractors and composites in each set"
+    )  # fmt: skip
+    n_bad: int = Field(30, ge=1, description="blurred, dark and blank photos, so many of each")
+
+
+class NeighborsBenchSettings(Settings):
+    """The made-up descriptors among which neighbours are found."""
+
+    sizes: Annotated[tuple[int, ...], BeforeValidator(_words)] = Field(
+        (1_000, 10_000, 100_000, 1_000_000), min_length=1, description="numbers of descriptors"
+    )
+    width: int = Field(128, ge=2, le=4096, description="numbers in one descriptor")
+    n_neighbors: int = Field(10, ge=1, le=1000, description="neighbours of each")
+    seed: int = Field(0, ge=0, description="another seed makes up others")
+
+
+class ExploreBenchSettings(Settings):
+    """The made-up catalog that exploring is measured on."""
+
+    n_rows: int = Field(1_200_000, ge=100, description="rows of the made-up catalog")
+    n_landmarks: int = Field(15_000, ge=1, description="landmarks that its images show")
+
+
 SECTIONS: dict[str, type[Settings]] = {
     "import": ImportSettings,
     "download": DownloadSettings,
     "select": SelectSettings,
     "split": SplitSettings,
+    "explore": ExploreSettings,
     "describe": DescribeSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "demo": DemoSettings,
     "recognize": RecognizeSettings,
     "serve": ServeSettings,
+    "review": ReviewSettings,
     "bench": BenchSettings,
     "bench_download": DownloadBenchSettings,
+    "bench_explore": ExploreBenchSettings,
+    "scrub": ScrubSettings,
+    "bench_scrub": ScrubBenchSettings,
+    "bench_neighbors": NeighborsBenchSettings,
     "parts": PartsSettings,
 }
 

@@ -29,11 +29,16 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("the whole way on your own photos or addresses, to a scored recogniser", "making"),
     "download": Entry("a list of addresses becomes a catalog of checked images", "fetching"),
     "import": Entry("a folder for each landmark becomes a catalog of checked images", "making"),
+    "explore": Entry("what the catalog holds: a page with counts, photos and a map", "exploring"),
     "split": Entry("deal the images to train, val and test, copies on one side", "making"),
     "train": Entry("fit head, whitening, fusion and calibration on train and val", "making"),
     "index": Entry("make the bundle: a folder that recognises anywhere", "making"),
     "evaluate": Entry("score the bundle on test, write the report", "making"),
     "recognize": Entry("say which landmarks photos show", "asking"),
+    "scrub": Entry(
+        "find copies, wrong landmarks and bad images; apply what was decided", "cleaning"
+    ),
+    "review": Entry("decide about the doubtful images on a page", "reviewing"),
     "serve": Entry("answer over HTTP", "asking"),
     "bench": Entry("measure a stage against its peers or its limit", "measuring"),
 }

@@ -315,10 +315,11 @@ def parted(done: Parted) -> str:
     counts = done.split.counts()
     said = ", ".join(f"{n:,} {what}" for what, n in counts.items())
     leak = done.leakage
+    known = f" ({leak.n_found_across} of them found by scrub)" if leak.n_found_across else ""
     return (
         f"{counted(sum(counts.values()), 'image')}: {said}\n"
         f"leakage: {leak.n_copies:,} images in {counted(leak.n_groups, 'group')} of copies, "
-        f"{leak.n_copies_across} pairs across parts, {leak.n_alike_across} nearly alike"
+        f"{leak.n_copies_across} pairs across parts{known}, {leak.n_alike_across} nearly alike"
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from cairn.base.settings import DescribeSettings, ImportSettings, PartsSettings, SplitSettings
 from cairn.base.watching import Watch
@@ -59,7 +60,8 @@ def prepare_parts(
             for part, names in (("gallery", (TRAIN, VAL)), ("queries", (TEST,)))
         }
         deals.append(Deal(seed, rows["gallery"], rows["queries"]))
-        for image_id, group in dealt.table.select("image_id", "group").iter_rows():
+        in_use = dealt.table.filter(pl.col("image_id").is_in(images["image_id"].implode()))
+        for image_id, group in in_use.select("image_id", "group").iter_rows():
             groups[row_of[image_id]] = row_of[group]
     truths = [list(shown or ()) for shown in images["landmark_ids"].to_list()]
     landmark_ids = sorted(images["landmark_ids"].explode().drop_nulls().unique())

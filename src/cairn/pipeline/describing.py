@@ -5,7 +5,7 @@ parts that are written whole. A part names the digest of the bytes behind each o
 setting, another weight or other pixels are described again, and nothing else is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from cairn.base.errors import InputError
 from cairn.base.files import digest_file, digest_json, write_bytes, write_json
 from cairn.base.settings import EMBEDDED_BACKBONE, EMBEDDED_SIDES_PX, DescribeSettings
 from cairn.base.watching import Watch
@@ -98,6 +99,24 @@ def current_images(work: WorkFolder, catalog: Catalog) -> list[KeptImage]:
     ]
 
 
+def descriptors_at_hand(
+    work: WorkFolder, digests: Collection[str]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """The descriptor of each of `digests`, made in the way that was used last among those that have them all.
+
+    Raises InputError where there is no such way.
+    """
+    cards = (work.root / "descriptors").glob("*/card.json")
+    for card in sorted(cards, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        known = _known(card.parent, width=None)
+        if known.keys() >= set(digests):
+            return known
+    raise InputError(
+        f"no way of describing images in {work.root} has a descriptor of all {len(digests):,} of them; one each was "
+        f"expected, as scrub makes them; run: cairn scrub {work.root}"
+    )
+
+
 def _digest(path: Path, size_bytes: int, digest: str, written_ns: int) -> str:
     try:
         stat = path.stat()
@@ -117,8 +136,11 @@ def _write_part(
     write_bytes(folder / name, save({"digests": rows, "vectors": vectors}))
 
 
-def _known(folder: Path, *, width: int) -> dict[str, npt.NDArray[np.float32]]:
-    """The descriptors that lie in `folder`, by digest; a part that cannot be read counts as not made."""
+def _known(folder: Path, *, width: int | None) -> dict[str, npt.NDArray[np.float32]]:
+    """The descriptors that lie in `folder`, by digest; a part that cannot be read counts as not made.
+
+    width: numbers in each; None: as many as the first has.
+    """
     known: dict[str, npt.NDArray[np.float32]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
@@ -129,6 +151,7 @@ def _known(folder: Path, *, width: int) -> dict[str, npt.NDArray[np.float32]]:
         except (SafetensorError, KeyError):
             path.unlink(missing_ok=True)
             continue
+        width = vectors.shape[-1] if width is None else width
         if vectors.shape == (len(digests), width) and np.isfinite(vectors).all():
             known |= {
                 row.tobytes().hex(): vector for row, vector in zip(digests, vectors, strict=True)

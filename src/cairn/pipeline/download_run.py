@@ -16,6 +16,7 @@ from cairn.base.files import Card
 from cairn.base.settings import DownloadSettings
 from cairn.images.fetch.causes import PASSING, FetchCause
 from cairn.images.pixels import Cause
+from cairn.pipeline.holding import hold_decisions, known_landmarks
 from cairn.pipeline.listed import LandmarkFacts, OtherLists, write_landmarks, write_rows
 from cairn.pipeline.results import Downloaded
 from cairn.pipeline.work_folder import WorkFolder
@@ -175,11 +176,12 @@ class DownloadRun:
         tables: the rows of the list for the catalog, in order, some at a time. facts: what the list says of
         landmarks; read after the last table. report: the name of the report's folder.
         """
-        list_name = self.others.list_name
+        list_name, known = self.others.list_name, known_landmarks(self.place)
         write_rows(
             self.place, tables, others=self.others, placeholder_ids=self.settings.placeholder_ids
         )
         write_landmarks(self.place, facts)
+        hold_decisions(self.place, known=known)
         tally = tally_of(self.place.catalog_path, list_name)
         self._write_card(tally)
         path = self.place.reports / report / "report.html"

@@ -20,6 +20,7 @@ from cairn.engines.local import LocalEngine
 from cairn.images.store import thumbnail
 from cairn.models.embedder import Embedder
 from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
+from cairn.pipeline.holding import cleaning_inputs
 from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.records.catalog import Catalog
 from cairn.records.descriptors import Descriptors
@@ -27,6 +28,7 @@ from cairn.records.landmarks import Landmarks
 from cairn.records.split import TRAIN, VAL
 from cairn.records.tables import read_table, write_table
 from cairn.stages.index import BundleParts, write_bundle
+from cairn.stages.split import BRIDGES
 from cairn.stages.train import Fitted
 from cairn.stages.train import train as fit
 from cairn.version import __version__
@@ -60,17 +62,33 @@ def described_by(embedder: Embedder, work: WorkFolder, watch: Watch) -> Describe
     """The project with the embedder's descriptor for every image."""
     catalog = work.catalog()
     _tell_of_undealt(work, catalog, watch)
+    _tell_of_an_older_split(work, watch)
     vectors = describe_catalog(work, catalog, embedder, engine=LocalEngine(), watch=watch)
     return Described(work, catalog, embedder, vectors)
 
 
 def _tell_of_undealt(work: WorkFolder, catalog: Catalog, watch: Watch) -> None:
-    known = set(work.split().table["image_id"])
-    labelled = catalog.images.drop_nulls("landmark_ids")["image_id"]
-    n_new = sum(image_id not in known for image_id in labelled)
+    dealt = work.split().table.filter(pl.col("part").is_not_null() | (pl.col("cause") == BRIDGES))
+    labelled = catalog.images.drop_nulls("landmark_ids")
+    n_new = len(labelled.join(dealt, on="image_id", how="anti"))
     if n_new:
         watch.note(
             f"{n_new:,} labelled images are in no part yet and are left out; to deal them: cairn split {work.root}"
+        )
+
+
+def _tell_of_an_older_split(work: WorkFolder, watch: Watch) -> None:
+    """A word where scrub found or people decided something that the split does not know of."""
+    card = work.card("split")
+    if card is None:
+        return
+    known = {name: digest for name, digest in card.inputs.items() if name != "catalog"}
+    now = cleaning_inputs(work)
+    if known != now and (known or now):
+        changed = [name for name in ("findings", "decisions") if known.get(name) != now.get(name)]
+        watch.note(
+            f"the {' and '.join(changed)} of cairn scrub have changed since the images were dealt; images that are left "
+            f"out now are left out here too; to take all of it into account: cairn split {work.root}"
         )
 
 

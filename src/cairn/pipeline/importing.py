@@ -14,6 +14,7 @@ from cairn.base.settings import ImportSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
 from cairn.images.pixels import Cause
+from cairn.pipeline.holding import hold_decisions
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import CATALOG_SCHEMA, KEPT, Catalog
 from cairn.records.landmarks import Landmarks
@@ -76,6 +77,8 @@ def import_lists(
     catalog = join_rows(rows, notes=notes, before=before)
     landmarks_of(catalog, given, known).write(work.landmarks_path)
     catalog.write(work.catalog_path)
+    if hold_decisions(work, known=known):
+        catalog = work.catalog()
     _remove_unused(work, catalog, before)
     _card(settings, catalog).write(work.card_path("import"))
     return catalog

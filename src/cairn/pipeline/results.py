@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cairn.base.checks import counted
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
+from cairn.records.decisions import Decisions
+from cairn.records.exploration import Exploration
+from cairn.records.findings import Findings
+from cairn.records.image_map import ImageMap
 from cairn.records.scores import Estimate, Scores
 from cairn.records.split import Split
 from cairn.records.tally import Tally
@@ -95,11 +100,83 @@ class Looked:
 
 
 @dataclass(frozen=True)
+class Explored(Project):
+    """What explore left; `image_map` is None where no image has a descriptor."""
+
+    exploration: Exploration
+    image_map: ImageMap | None
+    report: Path
+
+
+@dataclass(frozen=True)
+class Applied(Project):
+    """What a policy and people's verdicts came to; `n_images` are kept, in use or not.
+
+    n_disputed: verdicts that decide nothing, for people differ. n_protected: images that people want as they are.
+    n_left: images about which sure findings contradict each other.
+    """
+
+    policy: str
+    n_images: int
+    decisions: Decisions
+    n_disputed: int
+    n_protected: int
+    n_left: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The images in use, and those left out by cause, commonest first; they add up to `n_images`."""
+        causes = self.decisions.table["excluded"].drop_nulls().value_counts()
+        excluded = dict(causes.sort("count", "excluded", descending=[True, False]).iter_rows())
+        in_use = {"in use": self.n_images - sum(excluded.values())}
+        return in_use | {f"excluded: {cause}": n for cause, n in excluded.items()}
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """The images that show something else by decision: `another landmark`, `no landmark`, `several landmarks`."""
+        shown = self.decisions.table["landmark_ids"].drop_nulls().list.len()
+        found = {
+            "another landmark": int((shown == 1).sum()),
+            "no landmark": int((shown == 0).sum()),
+            "several landmarks": int((shown > 1).sum()),
+        }
+        return {what: n for what, n in found.items() if n}
+
+    def sentences(self) -> list[str]:
+        """What was decided, in lines whose counts add up."""
+        told = ", ".join(f"{n:,} {what}" for what, n in self.counts.items())
+        lines = [f"policy {self.policy}: {counted(self.n_images, 'image')}: {told}"]
+        if self.changes:
+            changes = ", ".join(f"{n:,} show {what}" for what, n in self.changes.items())
+            lines.append(f"of all images, by decision: {changes}")
+        if self.n_protected:
+            lines.append(f"{counted(self.n_protected, 'image')} kept as people said")
+        if self.n_disputed:
+            lines.append(
+                f"{counted(self.n_disputed, 'verdict')} decided nothing, for people differ"
+            )
+        if self.n_left:
+            lines.append(
+                f"{counted(self.n_left, 'image')} left to people, for sure findings contradict each other"
+            )
+        return lines
+
+
+@dataclass(frozen=True)
 class Parted(Project):
     """What split left."""
 
     split: Split
     leakage: Leakage
+
+
+@dataclass(frozen=True)
+class Scrubbed(Project):
+    """What scrub left: its findings, of how many images, and the page about them."""
+
+    findings: Findings
+    n_images: int
+    report: Path
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cairn.base.checks import counted
 from cairn.base.errors import Stopped
 from cairn.base.files import Card, digest_file
 from cairn.base.settings import (
@@ -28,6 +29,7 @@ from cairn.pipeline.fitting import (
     require_current,
     training_settings,
 )
+from cairn.pipeline.holding import cleaning_inputs, found_copies, settle
 from cairn.pipeline.importing import Lists, import_lists, require_apart
 from cairn.pipeline.results import (
     Downloaded,
@@ -45,7 +47,7 @@ from cairn.records.catalog import PENDING
 from cairn.records.split import TEST, Split
 from cairn.stages.import_photos import in_two_folders
 from cairn.stages.listing import list_files
-from cairn.stages.split import leakage
+from cairn.stages.split import Leakage, leakage
 from cairn.stages.split import split as deal
 from cairn.stages.train import Fitted
 from cairn.version import __version__
@@ -88,20 +90,23 @@ def split(
     place, chosen = WorkFolder(Path(work)), settings or SplitSettings()
     place.require()
     with place.locked():
-        catalog = place.catalog()
+        settle(place)
+        catalog, copies = place.catalog(), found_copies(place)
         before = place.split() if place.split_path.exists() and not fresh else None
         _tell_of_other_settings(place, chosen, before, watch or Silent())
-        dealt = deal(catalog, settings=chosen, before=before)
+        dealt = deal(catalog, settings=chosen, before=before, copies=copies)
         dealt.write(place.split_path)
         _split_card(place, chosen, before).write(place.card_path("split"))
-    return Parted(place, dealt, leakage(catalog, dealt, settings=chosen))
+        leak = leakage(catalog, dealt, settings=chosen, copies=copies)
+        _tell_of_copies_across(place, leak, watch or Silent())
+    return Parted(place, dealt, leak)
 
 
 def _split_card(place: WorkFolder, settings: SplitSettings, before: Split | None) -> Card:
     """The card of a split: with the settings by which its first images were dealt, for they stay."""
     card = place.card("split")
     first = card.settings if before is not None and card is not None else settings.as_json()
-    inputs = {"catalog": digest_file(place.catalog_path)}
+    inputs = {"catalog": digest_file(place.catalog_path)} | cleaning_inputs(place)
     return Card(stage="split", version=__version__, settings=first, inputs=inputs, outputs={})
 
 
@@ -113,6 +118,16 @@ def _tell_of_other_settings(
         watch.note(
             "the images that were dealt before keep their parts, although the settings of the split have "
             "changed; to deal all anew, add --fresh"
+        )
+
+
+def _tell_of_copies_across(place: WorkFolder, leak: Leakage, watch: Watch) -> None:
+    """A word where images that were dealt before turn out to be copies across parts: none of them moves by itself."""
+    if leak.n_copies_across:
+        watch.note(
+            f"{counted(leak.n_copies_across, 'pair')} of copies lie across parts, for images that were dealt before stay "
+            f"where they are; to leave one of each out: cairn scrub {place.root} --apply careful; to deal all anew: "
+            f"cairn split {place.root} --fresh"
         )
 
 

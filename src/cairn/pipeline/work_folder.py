@@ -22,7 +22,9 @@ PLACES_OF_PARTS = (
     "cards/*",
     "descriptors/*/*",
     "parts/import/*/*",
+    "parts/checks/*",
     "reports/*/*",
+    "thumbnails/*/*",
     "models/*/*",
     "datasets/*/*",
     "datasets/*/*/*",
@@ -59,6 +61,46 @@ class WorkFolder:
     def reports(self) -> Path:
         """The folder of reports."""
         return self.root / "reports"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Where small JPEGs of images are kept, for pages."""
+        return self.root / "thumbnails"
+
+    @property
+    def image_checks_path(self) -> Path:
+        """What was measured on the pixels of each image."""
+        return self.root / "image_checks.parquet"
+
+    @property
+    def check_parts(self) -> Path:
+        """Where image checks lie until all are made."""
+        return self.root / "parts" / "checks"
+
+    @property
+    def findings_path(self) -> Path:
+        """What scrub doubts."""
+        return self.root / "findings.parquet"
+
+    @property
+    def decisions_path(self) -> Path:
+        """What was decided about images."""
+        return self.root / "decisions.parquet"
+
+    @property
+    def next_decisions_path(self) -> Path:
+        """What is being decided; here only while the catalog is rewritten, or after a kill in the middle of that."""
+        return self.root / ".decisions.next.parquet"
+
+    @property
+    def verified_path(self) -> Path:
+        """How many other images of its landmark each image is verified to show the same as."""
+        return self.root / "verified.parquet"
+
+    @property
+    def verdicts(self) -> Path:
+        """The folder of what reviewers decided, a journal for each."""
+        return self.root / "verdicts"
 
     @property
     def images(self) -> FolderStore:

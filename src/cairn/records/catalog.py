@@ -34,10 +34,14 @@ CATALOG_SCHEMA: Schema = {
     "fetched_from": pl.String,
     "attempts": pl.Int32,
     "fetched_at": pl.Datetime("ms", "UTC"),
+    "excluded": pl.String,
 }
 MADE_BY = "cairn import WORK --folder DIR"
+IS_IN_USE = (pl.col("status") == KEPT) & pl.col("excluded").is_null()
 # Catalogs from before `cairn download` lack these; all of their rows were imported.
 OF_DOWNLOADS = ("fetched_from", "attempts", "fetched_at")
+# And those from before `cairn scrub` this one; nothing was decided about their images.
+OF_DECISIONS = ("excluded",)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Catalog:
                 f"the catalog has the status {sorted(map(str, unknown))}; one of {STATUSES} was "
                 "expected; make it again with cairn import or cairn download"
             )
-        kept = self.images["image_id"]
+        kept = self.kept["image_id"]
         if kept.n_unique() != len(kept):
             twice = kept.filter(kept.is_duplicated())[0]
             raise InputError(
@@ -64,18 +68,26 @@ class Catalog:
 
     @property
     def images(self) -> pl.DataFrame:
-        """The rows whose image is kept in the work folder, in the order of the catalog."""
+        """The rows whose image is kept and in use, in the order of the catalog; decisions leave the others out."""
+        return self.table.filter(IS_IN_USE)
+
+    @property
+    def kept(self) -> pl.DataFrame:
+        """The rows whose image is kept in the work folder, in use or excluded by a decision."""
         return self.table.filter(pl.col("status") == KEPT)
 
     @property
     def landmark_ids(self) -> list[str]:
-        """The landmarks that kept images show, each once, sorted."""
+        """The landmarks that images in use show, each once, sorted."""
         return sorted(self.images["landmark_ids"].explode().drop_nulls().unique())
 
     def counts(self) -> dict[str, int]:
-        """The number of rows of each status and cause, `failed: truncated` and so on; they add up."""
-        with_cause = pl.format("{}: {}", "status", "cause")
-        named = pl.when(pl.col("cause").is_null()).then("status").otherwise(with_cause)
+        """The number of rows of each status and cause, `failed: truncated` and so on; they add up.
+
+        An image that is kept and left out by a decision counts as `excluded` with that cause.
+        """
+        by_decision = pl.format(f"{EXCLUDED}: {{}}", "excluded")
+        named = pl.coalesce(by_decision, pl.format("{}: {}", "status", "cause"), "status")
         grouped = (
             self.table.group_by(named.alias("what"))
             .len()
@@ -91,12 +103,12 @@ class Catalog:
     def read(path: Path) -> "Catalog":
         """The catalog that `path` holds."""
         table = read_table(path, what="a catalog", made_by=MADE_BY)
-        return Catalog(_with_columns_of_downloads(table.lazy()).collect())
+        return Catalog(_with_later_columns(table.lazy()).collect())
 
     @staticmethod
     def scan(path: Path) -> pl.LazyFrame:
         """The rows of the catalog, or of a part of one, at `path`: only what is asked for is read, and nothing checked."""
-        return _with_columns_of_downloads(scan_table(path, what="a catalog", made_by=MADE_BY))
+        return _with_later_columns(scan_table(path, what="a catalog", made_by=MADE_BY))
 
     @staticmethod
     def of(rows: Iterable[dict[str, object]]) -> "Catalog":
@@ -104,8 +116,12 @@ class Catalog:
         return Catalog(pl.DataFrame(list(rows), schema=CATALOG_SCHEMA))
 
 
-def _with_columns_of_downloads(table: pl.LazyFrame) -> pl.LazyFrame:
+def _with_later_columns(table: pl.LazyFrame) -> pl.LazyFrame:
+    """`table` with the columns that older catalogs lack, in the order of the schema."""
     there = table.collect_schema().names()
+    later = [name for name in (*OF_DOWNLOADS, *OF_DECISIONS) if name not in there]
+    order = [name for name in CATALOG_SCHEMA if name in there or name in later]
+    unknown = [name for name in there if name not in CATALOG_SCHEMA]
     return table.with_columns(
-        pl.lit(None, CATALOG_SCHEMA[name]).alias(name) for name in OF_DOWNLOADS if name not in there
-    )
+        pl.lit(None, CATALOG_SCHEMA[name]).alias(name) for name in later
+    ).select(order + unknown)

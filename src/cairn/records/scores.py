@@ -10,6 +10,8 @@ from cairn.base.files import write_text
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+# Landmarks by their images: name, fewest, most (None: no limit).
+SIZES = (("head", 20, None), ("middle", 5, 19), ("tail", 2, 4), ("singleton", 1, 1))
 
 
 class _Part(BaseModel):

@@ -15,18 +15,23 @@ SPLIT_SCHEMA: Schema = {
     "part": pl.String,
     "group": pl.String,
     "cause": pl.String,
+    "part_before": pl.String,
 }
 
 
 @dataclass(frozen=True)
 class Split:
-    """One row an image: its part, or null with the cause; `group` is the first image of its copies."""
+    """One row an image: its part, or null with the cause; `group` is the first image of its copies.
+
+    part_before: of an image that is excluded now, the part it was in and returns to; null otherwise.
+    """
 
     table: pl.DataFrame
 
     def __post_init__(self) -> None:
         require_schema(self.table, SPLIT_SCHEMA, what="the split")
-        unknown = set(self.table["part"].drop_nulls()) - set(PARTS)
+        told = pl.concat([self.table["part"], self.table["part_before"]])
+        unknown = set(told.drop_nulls().unique()) - set(PARTS)
         if unknown:
             raise InputError(
                 f"the split has the part {sorted(unknown)}; one of {PARTS} was expected; "
@@ -57,7 +62,11 @@ class Split:
     @staticmethod
     def read(path: Path) -> "Split":
         """The split that `path` holds."""
-        return Split(read_table(path, what="a split", made_by="cairn split WORK"))
+        table = read_table(path, what="a split", made_by="cairn split WORK")
+        if "part_before" not in table.columns:
+            # Splits from before `cairn scrub` lack it; no image was excluded then.
+            table = table.with_columns(pl.lit(None, pl.String).alias("part_before"))
+        return Split(table)
 
     @staticmethod
     def of(rows: Iterable[dict[str, object]]) -> "Split":

@@ -1,15 +1,17 @@
 """How records that are tables check, write and read themselves."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from cairn.base.errors import InputError
-from cairn.base.files import write_whole
+from cairn.base.files import disk_errors, write_whole
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
+ROWS_A_GROUP = 10_000
 
 
 def require_schema(table: pl.DataFrame, schema: Schema, *, what: str) -> None:
@@ -35,6 +37,49 @@ def require_schema(table: pl.DataFrame, schema: Schema, *, what: str) -> None:
 def write_table(table: pl.DataFrame, path: Path) -> None:
     """`path` holds `table` as Parquet, or what it held before."""
     write_whole(path, table.write_parquet)
+
+
+class Pieces:
+    """A table that comes in pieces, so that only one of them is in memory; see `pieces_of`."""
+
+    def __init__(self, path: Path, folder: Path, schema: Schema) -> None:
+        self._path, self._folder, self._schema = path, folder, schema
+        self._n_pieces = 0
+
+    def add(self, piece: pl.DataFrame) -> None:
+        """The next rows are those of `piece`, which has the columns of the schema."""
+        self._n_pieces += 1
+        piece.select(*self._schema).write_parquet(
+            self._folder / f"{self._n_pieces:09}.parquet", compression="lz4"
+        )
+
+    def write(self) -> None:
+        """The file holds all pieces in their order, or what it held before."""
+        if not self._n_pieces:
+            self.add(pl.DataFrame(schema=self._schema))
+        joined = pl.scan_parquet(sorted(self._folder.iterdir()))
+        write_whole(
+            self._path,
+            lambda file: joined.sink_parquet(
+                file, maintain_order=True, row_group_size=ROWS_A_GROUP
+            ),
+        )
+
+
+@contextlib.contextmanager
+def pieces_of(path: Path, schema: Schema) -> Iterator[Pieces]:
+    """Pieces for the table at `path`, which changes only when they are written; after that nothing is left of them.
+
+    Raises DiskError when the disk is full.
+    """
+    folder = path.with_name(f".{path.name}.pieces")
+    with disk_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield Pieces(path, folder, schema)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_table(path: Path, *, what: str, made_by: str) -> pl.DataFrame:

@@ -52,14 +52,21 @@ class Tally:
 def tally_of(catalog_path: Path, list_name: str) -> Tally:
     """How the rows of `list_name` ended, by the catalog at `catalog_path`, which is not read whole."""
     rows = pl.scan_parquet(catalog_path).filter(pl.col("list") == list_name)
+    return tally_of_rows(rows, list_name)
+
+
+def tally_of_rows(rows: pl.LazyFrame, list_name: str) -> Tally:
+    """How `rows` of a catalog ended, in words those of `list_name`; they are not held in memory."""
     host = pl.col("source").str.extract(HOST).str.to_lowercase().fill_null(NO_HOST)
     grouped = (
         rows.group_by(host.alias("host"), "status", "cause")
         .agg(pl.len().alias("n"), pl.col("size_bytes").sum().alias("n_bytes"))
-        .collect()
+        .collect(engine="streaming")
     )
     kept = rows.filter(pl.col("status") == KEPT)
-    shown = kept.select(pl.col("landmark_ids").explode().drop_nulls().n_unique()).collect()
+    shown = kept.select(pl.col("landmark_ids").explode().drop_nulls().n_unique()).collect(
+        engine="streaming"
+    )
     ends: dict[tuple[str, str | None], int] = defaultdict(int)
     by_host: dict[str, dict[tuple[str, str | None], int]] = defaultdict(dict)
     n_bytes = 0

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cairn.algorithms.resampling import wilson
+from cairn.records.exploration import SizeRange
 from cairn.records.scores import CalibrationBin, Scores
 
 WIDTH, HEIGHT = 460, 320
 LEFT, RIGHT, TOP, BOTTOM = 76, 430, 18, 268
 MAX_TAIL_POINTS = 400
+ROOM_FOR_NAME = 0.09
 TIME_UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
@@ -50,6 +52,16 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Column:
+    """An upright bar from the x axis up to `top`, and what it says when pointed at."""
+
+    left: float
+    right: float
+    top: float
+    tip: str
+
+
+@dataclass(frozen=True)
 class Chart:
     """One drawing, `width` × `height`, its axes from `left` to `right` and from `bottom` up to `top`.
 
@@ -65,6 +77,7 @@ class Chart:
     area: str = ""
     lines: tuple[Line, ...] = ()
     points: tuple[Point, ...] = ()
+    columns: tuple[Column, ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -131,10 +144,10 @@ def _calibration_point(part: CalibrationBin) -> Point:
     return Point(_across(part.probability), _up(part.right), _up(low), _up(high), tip)
 
 
-def tail_chart(counts: Sequence[int]) -> Chart:
+def tail_chart(counts: Sequence[int], sizes: Sequence[SizeRange] = ()) -> Chart:
     """The images of each landmark, the largest landmark first, on a logarithmic scale.
 
-    counts: descending, each at least 1.
+    counts: descending, each at least 1. sizes: ranges that are marked, those of the largest landmarks first.
     """
     n, largest = len(counts), counts[0]
     top = math.log10(max(2, largest)) * 1.04
@@ -155,7 +168,42 @@ def tail_chart(counts: Sequence[int]) -> Chart:
         y_ticks=tuple(Tick(_up(math.log10(mark) / top), f"{mark:,}") for mark in marks),
         path=_path(spots),
         area=_closed(spots),
+        lines=_starts_of(sizes, n),
     )
+
+
+def _starts_of(sizes: Sequence[SizeRange], n: int) -> tuple[Line, ...]:
+    """A line where each range of landmarks begins, with its name where that has room."""
+    lines, rank = [], 0
+    for size in sizes:
+        at, share = _across(rank / n), size.n_landmarks / n
+        lines.append(Line(at, TOP, at, BOTTOM, label=size.name if share > ROOM_FOR_NAME else ""))
+        rank += size.n_landmarks
+    return tuple(lines)
+
+
+def column_chart(columns: Sequence[tuple[str, int]], *, x_title: str, y_title: str) -> Chart:
+    """A column for each name and number, side by side; each name stands at the right end of its column."""
+    most = max((n for _, n in columns), default=0) or 1
+    step = max(1, round(_nice_step(most, most=5)))
+    top = math.ceil(most / step) * step
+    width = 1 / max(len(columns), 1)
+    return Chart(
+        summary=f"{y_title} by {x_title}: " + "; ".join(f"{name}: {n:,}" for name, n in columns),
+        x_title=x_title,
+        y_title=y_title,
+        x_ticks=tuple(Tick(_across((i + 1) * width), name) for i, (name, _) in enumerate(columns)),
+        y_ticks=tuple(Tick(_up(n / top), _short(n)) for n in range(0, top + 1, step)),
+        columns=tuple(
+            Column(_across(i * width) + 1, _across((i + 1) * width) - 1, _up(n / top), f"{n:,}")
+            for i, (_, n) in enumerate(columns)
+        ),
+    )
+
+
+def _short(n: int) -> str:
+    """A number that has room beside an axis: `40,000`, `400k`."""
+    return f"{n // 1000:,}k" if n >= 100_000 and n % 1000 == 0 else f"{n:,}"
 
 
 def fetched_chart(times_s: Sequence[float], *, n_kept: int) -> Chart:
@@ -184,6 +232,27 @@ def fetched_chart(times_s: Sequence[float], *, n_kept: int) -> Chart:
         y_ticks=tuple(Tick(_up(n / top), f"{n:,}") for n in range(0, top + 1, step)),
         path=_path(spots),
         area=_closed(spots),
+    )
+
+
+def rank_chart(shares: Sequence[float], *, y_title: str, mark: int) -> Chart:
+    """A share (0 to 1) at each rank from 1 on, with an upright line at the rank `mark` where it is reached.
+
+    shares: one or more, that of the first rank first.
+    """
+    n = len(shares)
+    step = max(1, round(_nice_step(n, most=6)))
+    kept = sorted({round(i * (n - 1) / MAX_TAIL_POINTS) for i in range(MAX_TAIL_POINTS + 1)})
+    at = _across(mark / n) if mark < n else 0
+    said = f"; {percent(shares[mark - 1])} at rank {mark:,}" if mark < n else ""
+    return Chart(
+        summary=f"{y_title}: {percent(shares[-1])} at rank {n:,}{said}.",
+        x_title="rank in the queue",
+        y_title=y_title,
+        x_ticks=tuple(Tick(_across(rank / n), f"{rank:,}") for rank in range(0, n + 1, step)),
+        y_ticks=_share_ticks(_up),
+        path=_path([(_across((row + 1) / n), _up(shares[row])) for row in kept]),
+        lines=(Line(at, TOP + 12, at, BOTTOM, label=f"{mark:,}"),) if at else (),
     )
 
 

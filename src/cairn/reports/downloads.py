@@ -74,8 +74,8 @@ def render_download_report(contents: DownloadContents) -> str:
             "n_waiting": tally.count(PENDING),
             "n_twins": tally.count(DUPLICATE),
             "n_excluded": tally.count(EXCLUDED),
-            "ends": _end_rows(tally),
-            "hosts": _host_rows(tally),
+            "ends": end_rows(tally),
+            "hosts": host_rows(tally),
             "over_time": _over_time(contents),
             "facts": contents.facts,
             "next_command": contents.next_command,
@@ -100,7 +100,8 @@ def _lead(tally: Tally, n_passing: int) -> str:
     return " ".join(said)
 
 
-def _end_rows(tally: Tally) -> list[EndRow]:
+def end_rows(tally: Tally) -> list[EndRow]:
+    """How the rows ended, as the lines of a table, in the order of `tally.ends`."""
     most = max((n for _, _, n in tally.ends), default=1)
     return [
         EndRow(
@@ -121,7 +122,8 @@ def _kind(status: str, cause: str | None) -> str:
     return {KEPT: "kept", PENDING: "waiting"}.get(status, "other")
 
 
-def _host_rows(tally: Tally) -> list[HostRow]:
+def host_rows(tally: Tally) -> list[HostRow]:
+    """The hosts with most rows, as the lines of a table."""
     most = max((host.n_rows for host in tally.hosts), default=1)
     rows = []
     for host in tally.hosts[:MOST_HOSTS]:

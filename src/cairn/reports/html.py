@@ -7,6 +7,7 @@ import polars as pl
 
 from cairn.base.checks import counted
 from cairn.base.files import write_text
+from cairn.records.exploration import size_ranges
 from cairn.records.scores import Estimate, LandmarkScore, Scores
 from cairn.records.split import PARTS
 from cairn.reports import charts, sheets
@@ -202,20 +203,7 @@ def _bars(contents: ReportContents, counts: pl.DataFrame) -> list[LandmarkBar]:
 
 def _tail_rows(images: pl.Series) -> list[tuple[str, int, int]]:
     """How many landmarks and images lie in each range of size."""
-    ranges = ((1, 1), (2, 4), (5, 9), (10, 19), (20, 49), (50, 99), (100, 999), (1000, None))
-    rows = []
-    for smallest, largest in ranges:
-        inside = images.filter((images >= smallest) & (images <= (largest or images.max() or 0)))
-        name = (
-            f"{smallest}"
-            if smallest == largest
-            else f"{smallest:,}–{largest}"
-            if largest
-            else f"{smallest:,}+"
-        )
-        if len(inside):
-            rows.append((name, len(inside), int(inside.sum())))
-    return rows
+    return [(size.name, size.n_landmarks, size.n_images) for size in size_ranges(images)]
 
 
 def _landmark_rows(contents: ReportContents) -> list[tuple[str, LandmarkScore]]:

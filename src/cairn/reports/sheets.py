@@ -86,7 +86,7 @@ def landmark_sheets(contents: ReportContents) -> list[Sheet]:
     """Some landmarks from the largest to the smallest, each with some of its images."""
     images = contents.images.drop_nulls(["landmark", "part"])
     by_size = images.group_by("landmark").len().sort("len", "landmark", descending=[True, False])
-    rows = _spread(len(by_size), N_SHEET_LANDMARKS)
+    rows = spread(len(by_size), N_SHEET_LANDMARKS)
     return [
         _sheet(
             contents,
@@ -105,7 +105,7 @@ def distractor_sheets(contents: ReportContents) -> list[Sheet]:
 
 
 def _sheet(contents: ReportContents, title: str, images: pl.DataFrame, n: int) -> Sheet:
-    chosen = images[_spread(len(images), n)]
+    chosen = images[spread(len(images), n)]
     photos = [
         _photo(contents, image_id, side_px=TILE_PX, alt=f"{title} ({part})", note=part)
         for image_id, part in chosen.select("image_id", "part").iter_rows()
@@ -118,7 +118,7 @@ def _sheet(contents: ReportContents, title: str, images: pl.DataFrame, n: int) -
     return Sheet(title, note, tuple(photos))
 
 
-def _spread(n: int, wanted: int) -> list[int]:
+def spread(n: int, wanted: int) -> list[int]:
     """At most `wanted` of the rows 0 to n - 1, evenly, the first and the last among them."""
     if n <= wanted:
         return list(range(n))

@@ -10,7 +10,7 @@ from cairn.base.errors import InputError
 from cairn.base.files import digest_bytes
 from cairn.base.watching import Advance
 from cairn.engines.local import Engine
-from cairn.images.pixels import Limits, PixelError, decode
+from cairn.images.pixels import Decoded, Limits, PixelError, decode
 from cairn.images.store import ImageStore
 from cairn.models.embedder import Embedder
 
@@ -38,7 +38,7 @@ def describe(
     """
 
     def pixels_of(image: KeptImage) -> npt.NDArray[np.uint8]:
-        return _pixels(image, store)
+        return checked_image(image, store).pixels
 
     vectors = np.empty((len(images), embedder.width), dtype=np.float32)
     done = 0
@@ -49,7 +49,12 @@ def describe(
     return vectors
 
 
-def _pixels(image: KeptImage, store: ImageStore) -> npt.NDArray[np.uint8]:
+def checked_image(image: KeptImage, store: ImageStore, *, enough_px: int | None = None) -> Decoded:
+    """The pixels of an image whose bytes are those that its digest names.
+
+    enough_px: as for `images.pixels.decode`.
+    Raises InputError where it has gone, has changed or no longer decodes.
+    """
     content = store.read(image.path)
     if digest_bytes(content) != image.digest:
         raise InputError(
@@ -57,7 +62,7 @@ def _pixels(image: KeptImage, store: ImageStore) -> npt.NDArray[np.uint8]:
             "file and import its folder again"
         )
     try:
-        return decode(content, limits=Limits()).pixels
+        return decode(content, limits=Limits(), enough_px=enough_px)
     except PixelError as error:
         raise InputError(
             f"{image.path} no longer decodes: {error.cause}; the image that was imported was expected; "

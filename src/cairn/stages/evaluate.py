@@ -15,6 +15,7 @@ from cairn.base.errors import InputError
 from cairn.base.settings import EvaluateSettings
 from cairn.records.recognitions import Recognition
 from cairn.records.scores import (
+    SIZES,
     CalibrationBin,
     Estimate,
     LandmarkScore,
@@ -39,7 +40,6 @@ QUERY_SCHEMA: Schema = {
     "probability": pl.Float64, "right": pl.Boolean, "right_of_5": pl.Boolean, "answered": pl.Boolean,
     "answered_rightly": pl.Boolean, "distractor": pl.Boolean, "landmark": pl.Int64,
 }  # fmt: skip
-SIZES = (("head", 20, None), ("middle", 5, 19), ("tail", 2, 4), ("singleton", 1, 1))
 N_BINS = 10
 MAX_CURVE_POINTS = 300
 

@@ -167,6 +167,7 @@ def landmarks_of(catalog: Catalog, given: Landmarks | None, before: Landmarks | 
 def in_two_folders(catalog: Catalog) -> int:
     """The number of kept images whose bytes lie in the folders of several landmarks."""
     twins = catalog.table.filter(pl.col("status") == DUPLICATE)
-    pairs = twins.join(catalog.images, left_on="twin_id", right_on="image_id", how="inner")
-    other = pl.col("landmark_ids").list.first() != pl.col("landmark_ids_right").list.first()
+    pairs = twins.join(catalog.kept, left_on="twin_id", right_on="image_id", how="inner")
+    own = pl.col("own_landmark_ids").list.first()
+    other = own != pl.col("own_landmark_ids_right").list.first()
     return pairs.filter(other)["twin_id"].n_unique()

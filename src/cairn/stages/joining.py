@@ -1,6 +1,5 @@
 """Joining: rows with the same bytes find each other, over all lists, however many rows there are."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -10,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from cairn.base.errors import InputError
-from cairn.base.files import disk_errors, write_whole
 from cairn.records.catalog import CATALOG_SCHEMA, DUPLICATE, EXCLUDED, KEPT, Catalog
+from cairn.records.tables import pieces_of
 
 SAME_BYTES, SAME_ADDRESS, SAME_ID = "duplicate bytes", "same address", "duplicate id"
 PLACEHOLDER = "placeholder"
@@ -77,35 +76,14 @@ def join_parts(
     rows = _with_bytes(sources)
     ends = _ends(sources, rows, placeholder_ids)
     _require_ids_once(sources, rows, ends)
-    pieces = out.with_name(f".{out.name}.pieces")
-    with disk_errors(pieces):
-        shutil.rmtree(pieces, ignore_errors=True)
-        pieces.mkdir(parents=True)
-        try:
-            _write_pieces(sources, ends, pieces)
-            joined = pl.scan_parquet(sorted(pieces.iterdir()))
-            write_whole(
-                out,
-                lambda file: joined.sink_parquet(
-                    file, maintain_order=True, row_group_size=PIECE_ROWS
-                ),
-            )
-        finally:
-            shutil.rmtree(pieces, ignore_errors=True)
-
-
-def _write_pieces(sources: Sequence[_Source], ends: pl.DataFrame, folder: Path) -> None:
-    """`folder` holds the rows of all sources, each with its end, some in each file, in the order of their names."""
-    # Joined on the way from file to file, millions of rows would all be in memory at once.
-    for source in sources:
-        for start in range(0, source.n_rows, PIECE_ROWS):
-            n_rows = min(PIECE_ROWS, source.n_rows - start)
-            piece = _Source(source.rows.slice(start, n_rows), source.start + start, n_rows)
-            _with_ends(piece, ends).collect().write_parquet(
-                folder / f"{piece.start:012}.parquet", compression="lz4"
-            )
-    if not any(folder.iterdir()):
-        pl.DataFrame(schema=CATALOG_SCHEMA).write_parquet(folder / "none.parquet")
+    with pieces_of(out, CATALOG_SCHEMA) as pieces:
+        # Joined on the way from file to file, millions of rows would all be in memory at once.
+        for source in sources:
+            for start in range(0, source.n_rows, PIECE_ROWS):
+                n_rows = min(PIECE_ROWS, source.n_rows - start)
+                piece = _Source(source.rows.slice(start, n_rows), source.start + start, n_rows)
+                pieces.add(_with_ends(piece, ends).collect())
+        pieces.write()
 
 
 def _with_bytes(sources: Sequence[_Source]) -> pl.DataFrame:
@@ -266,8 +244,12 @@ def _with_ends(source: _Source, ends: pl.DataFrame) -> pl.LazyFrame:
             found.lazy(), on="place", how="left", suffix="_end", maintain_order="left"
         )
         .with_columns(
-            pl.when("ends_so").then(f"{name}_end").otherwise(plain.get(name, name)).alias(name)
-            for name in _ENDS
+            *(
+                pl.when("ends_so").then(f"{name}_end").otherwise(plain.get(name, name)).alias(name)
+                for name in _ENDS
+            ),
+            # Decisions are about images as they were; they hold again once all rows are joined.
+            excluded=pl.lit(None, CATALOG_SCHEMA["excluded"]),
         )
         .select(*CATALOG_SCHEMA)
     )

@@ -215,6 +215,21 @@ def test_what_the_journal_does_not_know_after_a_kill_is_cut_off(
     ]  # fmt: skip
 
 
+def test_shards_go_on_without_a_gap_where_a_kill_left_one_empty(
+    tmp_path: Path, journal: Journal
+) -> None:
+    killed = sharded(tmp_path, journal, shard_images=2)
+    paths = written(killed, *range(5))
+    killed.flush()
+    killed.record([outcome(number, paths[number]) for number in (0, 3, 4)])
+    output = sharded(tmp_path, journal, shard_images=2)
+    assert readable(tmp_path, journal) == [0]
+    keep(output, 5, 6, 7)
+    output.close()
+    assert shards(tmp_path) == ["00000.tar", "00001.tar", "00002.tar"]
+    assert readable(tmp_path, journal) == [0, 5, 6, 7]
+
+
 def test_what_lies_behind_an_image_that_is_not_known_is_forgotten(
     tmp_path: Path, journal: Journal
 ) -> None:

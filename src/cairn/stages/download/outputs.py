@@ -152,10 +152,15 @@ class ShardOutput:
         return OpenShard(self._root, max((*named, *parts), default=-1) + 1)
 
     def _mend(self) -> None:
-        """Half-written shards end before the first image that the journal does not know, and it forgets those behind."""
+        """Half-written shards end before the first image that the journal does not know, and it forgets those behind.
+
+        Behind a shard that is left empty all are, so that the numbers of shards go on without a gap.
+        """
+        is_left_empty = False
         for number in shards_at(self._root)[1]:
             keys = self._keys_in(number)
-            whole = mend_part(self._root, number, keys)
+            whole = mend_part(self._root, number, {} if is_left_empty else keys)
+            is_left_empty = not whole
             lost = [key for path, key in keys.items() if path not in whole]
             self._journal.forget(np.array(lost, np.int64))
 
@@ -169,7 +174,8 @@ class ShardOutput:
         named, parts = shards_at(self._root)
         for number in parts:
             shard = OpenShard(self._root, number)
-            if shard.n_images < self._shard_images and number == parts[-1]:
+            is_last = number == parts[-1] or not shard.n_images
+            if self._current is None and is_last and shard.n_images < self._shard_images:
                 self._current = shard
             else:
                 shard.finish()

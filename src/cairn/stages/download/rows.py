@@ -121,7 +121,10 @@ def download_rows(rows: pl.DataFrame, outcomes: pl.DataFrame, *, list_name: str)
             pl.col("attempts").fill_null(0),
             _own_truth().alias("own_landmark_ids"),
         )
-        .with_columns(pl.col("own_landmark_ids").alias("landmark_ids"))
+        .with_columns(
+            pl.col("own_landmark_ids").alias("landmark_ids"),
+            pl.lit(None, CATALOG_SCHEMA["excluded"]).alias("excluded"),
+        )
         .select(*CATALOG_SCHEMA)
     )
 
