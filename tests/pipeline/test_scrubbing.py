@@ -1,9 +1,6 @@
 """Scrub over a work folder: findings and page are left, only what has changed is made again, counts add up."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,6 @@ import pytest
 import cairn
 from cairn.base.errors import InputError
 from cairn.base.settings import DescribeSettings, ScrubSettings
-from cairn.base.watching import Advance
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import Scrubbed
 from cairn.pipeline.scrubbing import scrub
@@ -30,29 +26,9 @@ from cairn.records.image_checks import ImageChecks
 from cairn.records.split import Split
 from tests.make import encoded
 from tests.stages.scrub.scenes import as_jpeg, mirrored, scene, watermarked
+from tests.watching import Memory
 
 pytestmark = pytest.mark.slow  # rendering and whole runs
-
-
-@dataclass
-class Memory:
-    """A watch that remembers how many steps each phase took, and may break one off."""
-
-    steps: dict[str, int] = field(default_factory=dict)
-    break_at: tuple[str, int] | None = None
-
-    @contextmanager
-    def phase(self, name: str, total: int) -> Iterator[Advance]:
-        self.steps[name] = self.steps.get(name, 0)
-
-        def advance(steps: int) -> None:
-            self.steps[name] += steps
-            if self.break_at and self.break_at[0] == name and self.steps[name] >= self.break_at[1]:
-                raise KeyboardInterrupt
-
-        yield advance
-
-    def note(self, text: str) -> None: ...
 
 
 def photos_with_faults(root: Path) -> Path:

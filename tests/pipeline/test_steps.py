@@ -1,16 +1,12 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from cairn.base.errors import BundleError, InputError
 from cairn.base.settings import DescribeSettings, EvaluateSettings, SplitSettings, TrainSettings
-from cairn.base.watching import Advance
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import Run
 from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
@@ -18,31 +14,9 @@ from cairn.pipeline.work_folder import WorkFolder
 from cairn.recognizer import Recognizer
 from tests.make import jpeg, landmark_folder
 from tests.models.nets import net_folder
+from tests.watching import Memory
 
 pytestmark = pytest.mark.slow  # whole runs
-
-
-@dataclass
-class Memory:
-    """A watch that remembers how many steps each phase took, and may break one off."""
-
-    steps: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    break_at: tuple[str, int] | None = None
-
-    @contextmanager
-    def phase(self, name: str, total: int) -> Iterator[Advance]:
-        self.steps[name] = self.steps.get(name, 0)
-
-        def advance(steps: int) -> None:
-            self.steps[name] += steps
-            if self.break_at and self.break_at[0] == name and self.steps[name] >= self.break_at[1]:
-                raise KeyboardInterrupt
-
-        yield advance
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture(scope="module")

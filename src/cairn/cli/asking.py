@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cairn.base.settings import RecognizeSettings, ServeSettings
 from cairn.cli.display import answer as tell
 from cairn.cli.display import say, table, warn
 from cairn.cli.flags import Option, Shape, Word, parse
+from cairn.cli.listening import listening_at
 from cairn.recognizer import Recognizer
 from cairn.records.recognitions import Recognition
 from cairn.stages.listing import IMAGE_SUFFIXES
@@ -102,7 +102,7 @@ def serve_command(arguments: Sequence[str]) -> int:
     recognizer = Recognizer.load(Path(given.words["BUNDLE"]))
     service = make_service(recognizer, settings=settings)
     server = uvicorn.Server(uvicorn.Config(service, log_level="warning"))
-    listening = _listening(settings)
+    listening = listening_at(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     say(f"serving {counted(len(recognizer.landmark_ids), 'landmark')} on http://{host}:{port}")
     say(f"try: curl -F image=@photo.jpg http://{host}:{port}/v1/recognize")
@@ -110,14 +110,3 @@ def serve_command(arguments: Sequence[str]) -> int:
         server.run(sockets=[listening])
     warn("stopped")
     return 0
-
-
-def _listening(settings: ServeSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror or error}; a free port of "
-            "this machine was expected; choose another with --port, or 0 for any"
-        ) from error

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cairn.base.checks import counted
-from cairn.base.errors import InputError
 from cairn.base.settings import ReviewSettings
 from cairn.cli.display import say, warn
 from cairn.cli.flags import Shape, Word, parse
+from cairn.cli.listening import listening_at
 from cairn.pipeline.reviewing import Desk, open_desk, reviewer_name
 
 WORK = Word("WORK", "the work folder")
@@ -40,7 +40,7 @@ def review_command(arguments: Sequence[str]) -> int:
     server = uvicorn.Server(
         uvicorn.Config(page, log_level="warning", access_log=False, server_header=False)
     )
-    listening = _listening(settings)
+    listening = listening_at(settings.host, settings.port)
     _say_what_there_is(desk)
     port = listening.getsockname()[1]
     say(f"open {_address(settings.host, port)}{f'?token={token}' if token else ''}")
@@ -86,14 +86,3 @@ def _own_address() -> str:
         except OSError:
             return socket.gethostname()
     return found if not ipaddress.ip_address(found).is_unspecified else socket.gethostname()
-
-
-def _listening(settings: ReviewSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror or error}; a free port of "
-            "this machine was expected; choose another with --port, or 0 for any"
-        ) from error
