@@ -106,8 +106,23 @@ def test_a_dry_run_says_what_is_odd_and_what_it_costs_and_does_nothing(
     assert "line 3: " in said
     assert "line 5: the id 'i00003' is that of line 4" in said
     assert "\ncost: " in said
+    assert "private network" not in said
+    strictly = [flag for flag in FLAGS if flag != "--allow-private"]
+    assert main(["download", str(work), "--urls", str(urls), "--dry-run", *strictly]) == 0
+    refused = "7 will be refused: their host lies inside a private network"
+    assert refused in capsys.readouterr().out
     assert not work.exists()
     assert not server.book.asked
+
+
+def test_a_run_over_a_list_of_which_nothing_is_kept_says_why_and_what_to_do(
+    server: PhotoServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    urls = write_list(tmp_path / "list.csv", listed(server, 3))
+    assert main(["run", str(tmp_path / "w"), "--urls", str(urls), "--backbone", "embedded"]) == 1
+    said = capsys.readouterr().err
+    assert "none of 3 rows was kept (3 × private address)" in said
+    assert "if the private addresses are yours, add --allow-private" in said
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from cairn.base.errors import DiskError
-from cairn.records.tables import Schema, pieces_of
+from cairn.records.tables import Schema, pieces_of, write_table
 
 SCHEMA: Schema = {"name": pl.String, "number": pl.Int64}
 
@@ -49,3 +51,31 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         pieces_of(tmp_path / "file" / "t", SCHEMA),
     ):
         pass
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond a few bytes, as on a disk that has no more room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_table_that_the_disk_has_no_room_for_is_told_as_any_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    with pytest.raises(DiskError, match=r"a\.parquet.* could not be written: File too large"):
+        write_table(pl.DataFrame({"a": range(1000)}), path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_pieces_that_the_disk_has_no_room_for_are_told_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    with (
+        pytest.raises(DiskError, match="could not be written: File too large"),
+        pieces_of(path, {"a": pl.Int64}) as pieces,
+    ):
+        pieces.add(pl.DataFrame({"a": range(1000)}))
+    assert not list(tmp_path.iterdir())

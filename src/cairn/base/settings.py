@@ -191,7 +191,9 @@ class DownloadSettings(Settings):
 class SelectSettings(Settings):
     """Which rows of a list are wanted, for a start that is small."""
 
-    landmarks: int = Field(0, ge=0, description="only so many landmarks; 0: all")
+    landmarks: int = Field(
+        0, ge=0, description="only so many landmarks, `_none` counted as one; 0: all"
+    )
     per_landmark: int = Field(0, ge=0, description="only so many photos of each landmark; 0: all")
     sample: int = Field(0, ge=0, description="only so many photos; 0: all")
     seed: int = Field(

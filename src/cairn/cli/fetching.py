@@ -171,6 +171,10 @@ def looked(found: Looked, work: str) -> str:
         lines.append(f"  {fetched - found.n_wanted:,} are settled already by {work}/journal.sqlite")
     if found.counts[Verdict.NOT_CHOSEN]:
         lines.append(f"  {found.counts[Verdict.NOT_CHOSEN]:,} are not chosen")
+    if found.n_private:
+        lines.append(
+            f"  {found.n_private:,} will be refused: their host lies inside a private network; if it is yours, add --allow-private"
+        )
     for kind, n in found.problems.counts.items():
         lines.append(f"{n:,} × {kind}")
         told = found.problems.first.get(kind, [])

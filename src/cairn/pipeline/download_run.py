@@ -98,7 +98,7 @@ def causes_to_retry(named: str | None) -> frozenset[str]:
     if named not in known:
         raise SettingsError(
             [
-                f"--retry-failed is {named!r}; expected: a cause of the last table{nearest_name(named, known)}, or nothing behind it"
+                f"--retry-failed is {named!r}; expected: one of {', '.join(sorted(known))}{nearest_name(named, known)}, or nothing behind it"
             ]
         )
     return frozenset({named})

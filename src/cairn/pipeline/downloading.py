@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from pydantic import JsonValue
@@ -10,7 +11,7 @@ from pydantic import JsonValue
 from cairn.base.errors import SettingsError
 from cairn.base.settings import DownloadSettings, SelectSettings
 from cairn.base.watching import Silent, Watch
-from cairn.images.fetch.resolving import Lookup, system_lookup
+from cairn.images.fetch.resolving import Lookup, is_private_literal, system_lookup
 from cairn.images.fetch.rules import HostRules
 from cairn.pipeline.download_run import DownloadRun, causes_to_retry, lifted, unsettled
 from cairn.pipeline.fetching import Surroundings, fetch_rows, require_ways_out
@@ -23,6 +24,7 @@ from cairn.stages.download.lists import open_list
 from cairn.stages.download.orders import Ended
 from cairn.stages.download.plan import Plan, make_plan
 from cairn.stages.download.progress import Attended, unattended
+from cairn.stages.download.twins import Mask
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,18 @@ def look(
             with Journal.open(place.journal_path) as journal:
                 wanted = unsettled(plan, journal, retried=retried)
         cost = cost_of(plan, wanted, settings=chosen, rule_of=rules.of)
-        return Looked(source.name, plan.counts(), int(wanted.sum()), plan.problems, cost)
+        n_private = 0 if chosen.allow_private else _n_private(plan, wanted)
+        return Looked(source.name, plan.counts(), int(wanted.sum()), n_private, plan.problems, cost)
+
+
+def _n_private(plan: Plan, wanted: Mask) -> int:
+    """How many wanted rows have a host that anyone can see to lie inside a private network."""
+    queues = plan.queues(wanted)
+    return sum(
+        len(rows)
+        for host, rows in queues.items()
+        if is_private_literal(urlsplit(f"//{host}").hostname or host)
+    )
 
 
 @dataclass(frozen=True)

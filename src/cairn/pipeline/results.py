@@ -90,11 +90,15 @@ class LookedPart:
 
 @dataclass(frozen=True)
 class Looked:
-    """What a dry run found: what is odd about the list, what would be fetched, and what that costs."""
+    """What a dry run found: what is odd about the list, what would be fetched, and what that costs.
+
+    n_private: of the rows to be fetched, those that will be refused, as their host lies inside a private network.
+    """
 
     list_name: str
     counts: dict[Verdict, int]
     n_wanted: int
+    n_private: int
     problems: Problems
     cost: Cost
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cairn.base.checks import counted
-from cairn.base.errors import Stopped
+from cairn.base.errors import InputError, Stopped
 from cairn.base.files import Card, digest_file
 from cairn.base.settings import (
     DescribeSettings,
@@ -17,6 +17,7 @@ from cairn.base.settings import (
 from cairn.base.watching import Silent, Watch
 from cairn.bundles import folder_bytes, open_bundle
 from cairn.engines.local import LocalEngine
+from cairn.images.fetch.causes import FetchCause
 from cairn.models.embedder import open_embedder
 from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.downloading import Addresses
@@ -186,7 +187,24 @@ def _gathered(
             f"the download ended early, with {downloaded.tally.count(PENDING):,} rows left; all rows were expected before "
             "anything is trained; run the same command again to go on"
         )
+    if not downloaded.tally.n_kept:
+        raise InputError(_nothing_kept(downloaded))
     return downloaded
+
+
+def _nothing_kept(downloaded: Downloaded) -> str:
+    """Why there is nothing to train on, and what to do about it."""
+    tally = downloaded.tally
+    causes = ", ".join(f"{n:,} × {cause or status}" for status, cause, n in tally.ends[:3])
+    is_private = tally.of_causes(frozenset({str(FetchCause.PRIVATE)}))
+    then = (
+        "if the private addresses are yours, add --allow-private"
+        if is_private
+        else f"see {downloaded.report}"
+    )
+    return (
+        f"none of {counted(tally.n_rows, 'row')} was kept ({causes}); photos were expected; {then}"
+    )
 
 
 def _indexed(

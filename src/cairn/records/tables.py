@@ -1,8 +1,10 @@
 """How records that are tables check, write and read themselves."""
 
 import contextlib
+import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,8 @@ from cairn.base.files import disk_errors, write_whole
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 ROWS_A_GROUP = 10_000
+# As Rust and as Python say it.
+_OS_ERROR = re.compile(r"(?:\(os error |\[Errno )(\d+)")
 
 
 def require_schema(table: pl.DataFrame, schema: Schema, *, what: str) -> None:
@@ -36,7 +40,7 @@ def require_schema(table: pl.DataFrame, schema: Schema, *, what: str) -> None:
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
     """`path` holds `table` as Parquet, or what it held before."""
-    write_whole(path, table.write_parquet)
+    write_whole(path, lambda file: _written(lambda: table.write_parquet(file)))
 
 
 class Pieces:
@@ -49,9 +53,9 @@ class Pieces:
     def add(self, piece: pl.DataFrame) -> None:
         """The next rows are those of `piece`, which has the columns of the schema."""
         self._n_pieces += 1
-        piece.select(*self._schema).write_parquet(
-            self._folder / f"{self._n_pieces:09}.parquet", compression="lz4"
-        )
+        path = self._folder / f"{self._n_pieces:09}.parquet"
+        rows = piece.select(*self._schema)
+        _written(lambda: rows.write_parquet(path, compression="lz4"))
 
     def write(self) -> None:
         """The file holds all pieces in their order, or what it held before."""
@@ -60,8 +64,8 @@ class Pieces:
         joined = pl.scan_parquet(sorted(self._folder.iterdir()))
         write_whole(
             self._path,
-            lambda file: joined.sink_parquet(
-                file, maintain_order=True, row_group_size=ROWS_A_GROUP
+            lambda file: _written(
+                lambda: joined.sink_parquet(file, maintain_order=True, row_group_size=ROWS_A_GROUP)
             ),
         )
 
@@ -101,6 +105,18 @@ def scan_table(path: Path, *, what: str, made_by: str) -> pl.LazyFrame:
         # Reads how the file ends, where Parquet says what it holds.
         table.collect_schema()
         return table
+
+
+def _written(write: Callable[[], object]) -> None:
+    """What `write` writes by polars, whose error of a full disk leaves as the OSError that it was."""
+    try:
+        write()
+    except pl.exceptions.PolarsError as error:
+        number = _OS_ERROR.search(str(error))
+        if number is None:
+            raise
+        code = int(number.group(1))
+        raise OSError(code, os.strerror(code)) from error
 
 
 @contextlib.contextmanager

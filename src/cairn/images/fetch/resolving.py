@@ -99,11 +99,8 @@ class Resolver(AbstractResolver):
 
         Names are not looked up: this is for those that a proxy resolves.
         """
-        if self.allow_private:
-            return
-        address = _literal(host)
-        if not is_public(address) if address else _is_inside(host):
-            raise private(host, (address or host,))
+        if not self.allow_private and is_private_literal(host):
+            raise private(host, (_literal(host) or host,))
 
     async def unchecked(self, host: str, port: int = 0) -> tuple[str, ...]:
         """All IP addresses of `host`, for hosts that the user chose, such as a proxy."""
@@ -243,6 +240,12 @@ def as_results(
         for address in addresses
         if family in (socket.AF_UNSPEC, families[address])
     ]
+
+
+def is_private_literal(host: str) -> bool:
+    """Whether `host` lies inside a private network by what it is: an address, or a name for inside; no name is looked up."""
+    address = _literal(host)
+    return not is_public(address) if address else _is_inside(host)
 
 
 def private(host: str, addresses: Sequence[str]) -> FetchError:
