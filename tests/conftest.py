@@ -3,12 +3,20 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from cairn.base.settings import DescribeSettings, EvaluateSettings, SplitSettings
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.steps import run
 from tests.make import landmark_folder
 from tests.models.nets import net_folder
+
+# How fast examples are made says something about the machine, not about the code.
+hypothesis_settings.register_profile(
+    "cairn", suppress_health_check=[HealthCheck.too_slow], deadline=None
+)
+hypothesis_settings.load_profile("cairn")
 
 
 @pytest.fixture(scope="session")
