@@ -107,6 +107,11 @@ class ReviewServer:
         assert self._process.stderr is not None
         raise AssertionError(f"cairn review ended: {said}{self._process.stderr.read()}")
 
+    @property
+    def process_id(self) -> int:
+        """Of the server that runs now."""
+        return self._process.pid
+
     def stop(self) -> tuple[int, str]:
         """The exit code, and what else was said on stdout, after Ctrl-C."""
         self._process.send_signal(signal.SIGINT)

@@ -87,6 +87,7 @@ SECTIONS_OF = {
         "bench_scrub",
         "bench_explore",
         "bench_neighbors",
+        "bench_matching",
     ),
 }
 
@@ -283,7 +284,10 @@ def test_the_page_of_a_command_has_each_of_its_flags_and_no_other(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = (
-        [[name, kind] for kind in ("embed", "download", "parts", "scrub", "explore", "neighbors")]
+        [
+            [name, kind]
+            for kind in ("embed", "download", "parts", "scrub", "explore", "neighbors", "matching")
+        ]
         if name == "bench"
         else [[name]]
     )

@@ -1,6 +1,8 @@
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from cairn.algorithms import doubting
 from cairn.algorithms.doubting import Doubts, doubts, shares
 from cairn.algorithms.neighbors import Neighbors
 from cairn.algorithms.standing import Shown
@@ -98,3 +100,15 @@ def test_shares_add_up_with_what_is_right() -> None:
     assert wrong[1] > 0.9
     assert none[2] > 0.9
     assert wrong[0] + none[0] < 0.1
+
+
+def test_images_that_are_wrong_teach_less_in_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, codes = world()
+    moved = np.arange(0, N_EACH * N_LANDMARKS, 8)
+    codes[moved] = (codes[moved] + 3) % N_LANDMARKS
+    said = []
+    for n_rounds in (1, 2, 3):
+        monkeypatch.setattr(doubting, "N_ROUNDS", n_rounds)
+        found = doubted(vectors, codes)
+        said.append(float(shares(found.wrong, found.none)[0][moved].mean()))
+    assert said[0] < said[1] < said[2]

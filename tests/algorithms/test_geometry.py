@@ -50,6 +50,61 @@ def pair(
     return a, b, np.stack([rows, rows], axis=1)
 
 
+def plain_matches(a: Floats, b: Floats, ratio: float) -> list[list[int]]:
+    """One pair after the other, the first row of equally near ones."""
+    products, found = a @ b.T, []
+    for i in range(len(a)):
+        j = int(products[i].argmax())
+        if int(products[:, j].argmax()) != i:
+            continue
+        rest = [*np.delete(products[i], j), *np.delete(products[:, j], i), np.float32(-1)]
+        near, second = (np.maximum(2 - 2 * one, 0) for one in (products[i, j], max(rest)))
+        if second > near / np.float32(ratio**2):
+            found.append([i, j])
+    return found
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1000))
+@settings(max_examples=200, deadline=None)
+def test_matches_are_those_of_the_plain_way_where_many_are_equally_near(
+    n_a: int, n_b: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    # Four halves of eight: of length one, with products that are exact in whatever order they are added up.
+    a, b = (
+        np.stack([rng.permutation(np.repeat([0.5, 0], 4)) for _ in range(n)]).astype(np.float32)
+        for n in (n_a, n_b)
+    )
+    ratio = float(rng.choice([0.6, 0.85, 1.0]))
+    assert matches(a, b, ratio=ratio).tolist() == plain_matches(a, b, ratio)
+
+
+def test_matches_of_many_points_are_those_of_the_plain_way() -> None:
+    rng = np.random.default_rng(4)
+    a = unit_rows(rng, 300, width=128)
+    b = unit_rows(rng, 250, width=128)
+    b[:200] = a[50:250] + 0.02 * b[:200]
+    b /= np.linalg.norm(b, axis=1, keepdims=True)
+    found = matches(a, b)
+    assert found.tolist() == plain_matches(a, b, 0.85)
+    assert len(found) > 150
+
+
+def test_points_are_matched_without_changing_them() -> None:
+    rng = np.random.default_rng(2)
+    a, b = unit_rows(rng, 30), unit_rows(rng, 20)
+    before = a.copy(), b.copy()
+    matches(a, b)
+    assert np.array_equal(a, before[0])
+    assert np.array_equal(b, before[1])
+
+
+@pytest.mark.parametrize("ratio", [0.0, -1.0, 1.01])
+def test_a_ratio_that_is_none_is_told(ratio: float) -> None:
+    with pytest.raises(InputError, match="above 0 and at most 1"):
+        matches(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), ratio=ratio)
+
+
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
 def test_matches_are_those_of_the_slow_way(n_a: int, n_b: int, seed: int) -> None:

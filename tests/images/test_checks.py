@@ -82,12 +82,26 @@ def test_nothing_stands_out_in_one_colour_a_soft_gradient_or_noise() -> None:
     assert check_pixels(scene(0)).relief_grey > 15
 
 
+def test_few_flat_tiles_and_one_border_of_another_colour_are_seen() -> None:
+    image = np.full((160, 160, 3), 200, np.uint8)
+    assert check_pixels(image).least_flat_share == 1
+    image[:80] = RNG.integers(0, 256, (80, 160, 3), dtype=np.uint8)
+    image[-20:] = (200, 60, 200)
+    found = check_pixels(image)
+    assert found.least_flat_share < 0.1
+    assert found.frame_flat_share < 0.2
+    assert 60 < found.frame_spread_grey <= 200
+
+
 @pytest.mark.slow
 def test_a_drawing_is_flat_with_hard_edges_in_few_colours() -> None:
     found, photo = check_pixels(drawn()), check_pixels(scene(0))
     assert found.flat_share > 0.7
     assert found.edge_share > 0.5
     assert found.colours_share > 0.8
+    assert found.least_flat_share > photo.least_flat_share + 0.1
+    assert found.frame_flat_share > 0.9
+    assert found.frame_spread_grey == 0
     assert photo.flat_share * photo.edge_share < 0.5 * found.flat_share * found.edge_share
 
 

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from cairn.base.errors import InputError, SettingsError
 from cairn.base.settings import DescribeSettings
 from cairn.models.embedder import Embedder, normalized, open_embedder
 from cairn.models.pooling import gem, length_one
+from cairn.models.runtimes.contract import Outputs, Pixels, Runtime
 from cairn.models.shapes import nearest_shape, shape_table
 from tests.make import pixels
 from tests.models.nets import net
@@ -52,6 +54,36 @@ def test_a_descriptor_is_what_its_loop_says(tmp_path: Path) -> None:
         sums = [total + p / np.linalg.norm(p) for total, p in zip(sums, poolings, strict=True)]
     expected = np.concatenate([total / np.linalg.norm(total) for total in sums]) / np.sqrt(3)
     np.testing.assert_allclose(ours.describe_one(image), expected, atol=1e-5)
+
+
+class Spy:
+    """A runtime that writes down how many images came at once."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.batches: list[int] = []
+
+    def run(self, pixels: Pixels) -> Outputs:
+        self.batches.append(len(pixels))
+        return self._runtime.run(pixels)
+
+
+def test_what_is_left_of_a_batch_comes_in_halves_so_that_few_sizes_are_prepared(
+    tmp_path: Path,
+) -> None:
+    ours = embedder(tmp_path, sides_px=(64,), batch_size=8)
+    spy = Spy(ours.runtime)
+    given = [pixels(i) for i in range(15)]
+    found = np.concatenate(list(replace(ours, runtime=spy).describe(given)))
+    assert spy.batches == [8, 4, 2, 1]
+    np.testing.assert_allclose(found, [ours.describe_one(one) for one in given], atol=1e-5)
+
+
+def test_coarse_is_the_smallest_side_alone(tmp_path: Path) -> None:
+    ours, image = embedder(tmp_path, sides_px=(96, 64)), pixels(1)
+    alone = embedder(tmp_path, sides_px=(64,)).describe_one(image)
+    np.testing.assert_array_equal(ours.coarse().describe_one(image), alone)
+    assert not np.allclose(ours.describe_one(image), alone, atol=1e-3)
 
 
 def test_no_images_give_no_descriptors(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cairn.base.errors import InputError
@@ -108,6 +108,7 @@ def test_undoing_all_from_the_last_on_goes_back_through_every_state(
     assert held(ledger) == states[-1]
 
 
+@settings(deadline=None)
 @given(histories(), st.data())
 def test_a_journal_cut_off_anywhere_holds_its_whole_lines_and_goes_on(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], data: st.DataObject

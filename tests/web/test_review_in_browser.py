@@ -1,121 +1,31 @@
 """The review page as persons meet it: in a real browser, by keys, mouse and finger, with a server that is killed."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from cairn.records.findings import Findings
 from cairn.records.verdicts import read_verdicts
+from tests.browsing import (
+    IN_BROWSER,
+    PATIENCE_MS,
+    PHONE_PX,
+    box_of,
+    held,
+    is_saved,
+    playwright,
+    pressed,
+    ready,
+    says,
+    tells,
+    waits_for,
+)
 from tests.reviews import ReviewServer, image_id, review_work
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+    from playwright.sync_api import Browser, Page
 
-playwright = pytest.importorskip("playwright.sync_api")
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-DESKTOP_PX, PHONE_PX = (1360, 860), (390, 780)
-PATIENCE_MS = 20_000
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="chromium is not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    return review_work(tmp_path / "work", n_photos=30)
-
-
-@pytest.fixture
-def server(work: Path) -> Iterator[ReviewServer]:
-    with ReviewServer(work, "--audit", "20") as server:
-        yield server
-
-
-@pytest.fixture
-def visit(browser: "Browser", server: ReviewServer) -> Iterator[Callable[..., "Page"]]:
-    """A call that opens the page for a reviewer in a browser of its own; whatever goes wrong in it fails the test."""
-    contexts: list[BrowserContext] = []
-    wrong: list[str] = []
-
-    def visited(name: str = "Anna", *, of: str = "", on_phone: bool = False) -> "Page":
-        width, height = PHONE_PX if on_phone else DESKTOP_PX
-        size: ViewportSize = {"width": width, "height": height}
-        context = browser.new_context(viewport=size, has_touch=on_phone, is_mobile=on_phone)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(server.url + of)
-        page.fill("#name-input", name)
-        page.keyboard.press("Enter")
-        ready(page)
-        return page
-
-    yield visited
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-def ready(page: "Page") -> None:
-    page.wait_for_selector("body[data-ready]")
-    page.wait_for_selector(".tile.is-focused")
-
-
-def pressed(page: "Page", *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def is_saved(page: "Page") -> None:
-    says(page, "#saved", "saved")
-
-
-def says(page: "Page", selector: str, words: str) -> None:
-    """Waits until an element says exactly these words."""
-    playwright.expect(page.locator(selector)).to_have_text(words, timeout=PATIENCE_MS)
-
-
-def tells(page: "Page", selector: str, words: str) -> None:
-    """Waits until these words stand somewhere in an element."""
-    playwright.expect(page.locator(selector)).to_contain_text(words, timeout=PATIENCE_MS)
-
-
-def box_of(page: "Page", selector: str) -> tuple[float, float, float, float]:
-    """Left, top, width and height of an element on the screen."""
-    box = page.locator(selector).bounding_box()
-    assert box is not None
-    return box["x"], box["y"], box["width"], box["height"]
-
-
-def waits_for(page: "Page", words: str) -> None:
-    """Waits until so many are decided: `3 of 15`."""
-    tells(page, "#progress-words", f"{words} decided" if words[-1].isdigit() else words)
-
-
-def held(work: Path, reviewer: str = "Anna") -> list[str]:
-    """The verdicts in the journal, in the order of decision."""
-    found = read_verdicts(work / "verdicts").by_reviewer.get(reviewer, {})
-    return [verdict.verdict for verdict in sorted(found.values(), key=lambda verdict: verdict.at)]
+pytestmark = IN_BROWSER
 
 
 def test_every_verdict_has_its_key(visit: Callable[..., "Page"], work: Path) -> None:
@@ -375,12 +285,12 @@ def test_the_keys_are_told_and_the_page_asks_for_nothing_from_outside(
     assert all(url.startswith(server.url) for url in asked)
 
 
-def test_thousands_of_findings_need_a_few_tiles(browser: "Browser", tmp_path: Path) -> None:
+def test_a_hundred_thousand_findings_need_a_few_tiles(browser: "Browser", tmp_path: Path) -> None:
     work = review_work(tmp_path / "work")
     photos = [image_id("belfry", number) for number in range(12)]
     Findings.of(
         {"finding_id": f"f{number}", "kind": "dark", "image_id": photos[number % 12], "score": 0.5, "is_sure": False}
-        for number in range(30_000)
+        for number in range(100_000)
     ).write(work / "findings.parquet")  # fmt: skip
     with ReviewServer(work, "--reviewer", "Anna") as server:
         page = browser.new_page()
@@ -388,11 +298,11 @@ def test_thousands_of_findings_need_a_few_tiles(browser: "Browser", tmp_path: Pa
         page.goto(server.url)
         ready(page)
         pressed(page, "End")
-        says(page, "#view-count", "30,000 of 30,000")
-        page.wait_for_selector("#tile-29999 img[src]")
+        says(page, "#view-count", "100,000 of 100,000")
+        page.wait_for_selector("#tile-99999 img[src]")
         assert page.locator(".tile").count() < 150
         pressed(page, "Control+a", "b")
-        waits_for(page, "30,000 of 30,000")
+        waits_for(page, "100,000 of 100,000")
         is_saved(page)
         page.close()
-    assert held(work) == ["bad"] * 30_000
+    assert held(work) == ["bad"] * 100_000

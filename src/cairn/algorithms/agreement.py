@@ -1,13 +1,15 @@
 """How well two grey images agree pixel for pixel once one is laid over the other, part by part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.opencv import opencv
+from cairn.algorithms.rectangles import largest_rectangle
 
 Grey = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
 
 TILE_PX = 16
@@ -21,6 +23,10 @@ _LEAST_IN_BOTH = 0.4
 _NOISE_GREY = 3.0
 AGREES_FROM = 0.75
 _COVERED_FROM = 0.9
+# Lines of words spoil two rows of parts; a photo that was set into another spoils more, and little else.
+_PATCH_PARTS, _PATCH_HOLDS = 3, 0.5
+# A part of one grey may show nothing in either, and yet be a piece of another photo.
+_UNLIKE_GREY = 20.0
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,15 @@ class Agreement:
 
     share: of the parts of the overlap in which both show something, those that agree; 0 where there are none.
     n_parts: those parts. of_first, of_second: the share of each image's area that the other covers, 0 to 1.
+    patch: the share of the overlap that is one rectangle in which nothing agrees, where most of what differs lies in it;
+    0 where there is none.
     """
 
     share: float
     n_parts: int
     of_first: float
     of_second: float
+    patch: float = 0.0
 
     @property
     def covered(self) -> float:
@@ -61,7 +70,7 @@ def agreement(first: Grey, second: Grey, matrix: Matrix) -> Agreement:
         # Laid over by making it smaller: an enlarged image would be softer than the other.
         back: Matrix = np.linalg.inv(matrix).astype(np.float64)
         turned = agreement(second, first, back)
-        return Agreement(turned.share, turned.n_parts, turned.of_second, turned.of_first)
+        return replace(turned, of_first=turned.of_second, of_second=turned.of_first)
     moved, covers = _laid_over(first, second, matrix)
     overlap_px = float(covers.sum())
     of_first = min(1.0, overlap_px / max(scale * first.size, 1.0))
@@ -77,9 +86,13 @@ def agreement(first: Grey, second: Grey, matrix: Matrix) -> Agreement:
     in_both, n_parts = shows.all(axis=0), int(shows.all(axis=0).sum())
     if not n_parts:
         return Agreement(0.0, 0, of_first, of_second)
-    n_agreeing = int((correlations(ours[in_both], theirs[in_both]) >= AGREES_FROM).sum())
+    agrees = in_both & (correlations(ours, theirs) >= AGREES_FROM)
     n_counted = max(n_parts, _LEAST_IN_BOTH * int(shows.any(axis=0).sum()))
-    return Agreement(n_agreeing / n_counted, n_parts, of_first, of_second)
+    differs = np.zeros(len(tiles), np.bool_)
+    is_unlike = np.abs(ours - theirs).mean(axis=1) > _UNLIKE_GREY
+    differs[is_covered] = (shows.any(axis=0) & ~agrees) | is_unlike
+    patch = _patch(differs.reshape(_grid(second)), int(is_covered.sum()))
+    return Agreement(int(agrees.sum()) / n_counted, n_parts, of_first, of_second, patch)
 
 
 def correlations(first: Grey, second: Grey) -> npt.NDArray[np.float32]:
@@ -115,12 +128,29 @@ def _evened(grey: Grey, is_inside: npt.NDArray[np.bool_]) -> Grey:
     return evened
 
 
+def _patch(differs: Bools, n_covered: int) -> float:
+    """The share of the covered parts that one rectangle of differing parts takes, where it holds most of these."""
+    top, left, bottom, right = largest_rectangle(differs, least=_PATCH_PARTS)
+    if not bottom:
+        return 0.0
+    # Its rim lies half inside.
+    near = differs[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+    if near.sum() < _PATCH_HOLDS * differs.sum():
+        return 0.0
+    return (bottom - top) * (right - left) / n_covered
+
+
+def _grid(image: Grey) -> tuple[int, int]:
+    """How many parts an image has, down and across."""
+    down, across = (side // TILE_PX for side in image.shape)
+    return (down, across) if min(down, across) else (1, 1)
+
+
 def _tiles(values: Grey) -> Grey:
     """[T, P]: the pixels of each whole tile; of the whole where it is smaller than a tile."""
-    height, width = values.shape
-    if min(height, width) < TILE_PX:
+    down, across = _grid(values)
+    if min(values.shape) < TILE_PX:
         return values.reshape(1, -1)
-    down, across = height // TILE_PX, width // TILE_PX
     whole = values[: down * TILE_PX, : across * TILE_PX]
     tiles = whole.reshape(down, TILE_PX, across, TILE_PX).swapaxes(1, 2)
     return tiles.reshape(down * across, -1)

@@ -50,21 +50,28 @@ def matches(a_features: Floats, b_features: Floats, *, ratio: float = RATIO) -> 
 
     a_features: [Na, F], b_features: [Nb, F], rows of length one. ratio: the nearest is at most this many
     times as far as the second nearest, on both sides; where there is no second, it counts as far.
-    Ties go to the first row.
+    Where two are equally near, neither is.
+    Raises InputError where `ratio` is not above 0 and at most 1.
     """
+    if not 0 < ratio <= 1:
+        raise InputError(
+            f"points were to be matched with the ratio {ratio}; above 0 and at most 1 was expected; leave it at {RATIO}"
+        )
     if not len(a_features) or not len(b_features):
         return np.empty((0, 2), np.int64)
-    products = a_features @ b_features.T
-    to_b, to_a = products.argmax(axis=1), products.argmax(axis=0)
-    rows = np.flatnonzero(to_a[to_b] == np.arange(len(a_features)))
+    products = _products(a_features, b_features)
+    to_b = products.argmax(axis=1)
+    near = products[np.arange(len(a_features)), to_b]
+    # Where several rows are equally near to one of b, the one that is kept sees the others as its second, so that
+    # the ratio leaves it out too: which of them came first need not be known.
+    rows = np.flatnonzero(near == products.max(axis=0)[to_b])
+    rows = np.sort(rows[np.unique(to_b[rows], return_index=True)[1]])
     partners = to_b[rows]
-    near = _squared(products[rows, partners])
-    limit = near / np.float32(ratio**2)
-    # Without its nearest, the nearest that is left is the second; -1 is as far as can be.
-    of_a, of_b, places = products[rows], products[:, partners], np.arange(len(rows))
-    of_a[places, partners] = of_b[rows, places] = -1
-    second = np.maximum(of_a.max(axis=1), of_b.max(axis=0))
-    is_clear = _squared(second) > limit
+    # Without its nearest, the nearest that is left is the second; -1 is as far as can be. Each row and each column
+    # loses one number at most, so the matrix itself can be used up.
+    products[rows, partners] = -1
+    second = np.maximum(products.max(axis=1)[rows], products.max(axis=0)[partners])
+    is_clear = _squared(second) > _squared(near[rows]) / np.float32(ratio**2)
     return np.stack([rows[is_clear], partners[is_clear]], axis=1).astype(np.int64)
 
 
@@ -113,6 +120,16 @@ def _require_rows(matches: Ints, n_a: int, n_b: int) -> None:
             f"matches of the shape {matches.shape} go with {n_a} and {n_b} points; [M, 2] rows of both, from "
             "0 on, were expected; give the points that the matches were made of"
         )
+
+
+def _products(a: Floats, b: Floats) -> Floats:
+    """[Na, Nb]: the inner products of all rows of a and b."""
+    cv2 = opencv()
+    # NumPy would use threads of its own here, which wait for each other in the way of Cairn's.
+    found: Floats = cv2.gemm(
+        np.ascontiguousarray(a, np.float32), np.ascontiguousarray(b, np.float32), 1, None, 0, flags=cv2.GEMM_2_T
+    )  # fmt: skip
+    return found
 
 
 def _squared(products: Floats) -> Floats:

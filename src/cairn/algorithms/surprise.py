@@ -44,8 +44,9 @@ class Null:
         return -math.log10(max(-math.expm1(-math.exp(-height)), 1e-300))
 
 
-# From `bench/matching.py` on half of 65 landmarks' photos (1,500 pairs, seed 11). They hold on the other half;
-# pairs there had at most about 20 matches, so what is said of hundreds is carried on from few.
+# From photos of half of 65 landmarks (1,500 pairs). `cairn bench matching` (seed 11) fits nearly the same, and on
+# the other half no surprise is met more often than these promise; pairs there had at most about 20 matches, so what is
+# said of hundreds is carried on from few.
 NULLS = {
     "homography": Null(2.25, 0.06, 0.3, 0.008, 1.0),
     "similarity": Null(0.0, 0.06, 0.5, 0.008, 1.0),
@@ -68,16 +69,21 @@ def fit_null(n_matches: Ints, n_inliers: Ints) -> Null:
     fit to them says anything of many; so place and width are held to grow slowly, as the grid says.
     Raises InputError with fewer than 200 pairs.
     """
-    if len(n_matches) < LEAST_PAIRS:
-        raise InputError(
-            f"a null distribution was to be fitted on {len(n_matches)} pairs; at least {LEAST_PAIRS} were expected; "
-            "give more photos of different landmarks"
-        )
+    require_pairs(len(n_matches))
     found = n_inliers[n_inliers > 0]
     least = int(found.min()) if len(found) else _USUAL_LEAST
     could = n_matches >= least
     grid = (Null(*four, 1.0) for four in itertools.product(_PLACES, _GROWTHS, _WIDTHS, _SPREADS))
     return min(grid, key=lambda null: _loss(null, n_matches[could], n_inliers[could], least))
+
+
+def require_pairs(n_pairs: int) -> None:
+    """Nothing, where so many pairs are enough to fit a null on; otherwise raises InputError."""
+    if n_pairs < LEAST_PAIRS:
+        raise InputError(
+            f"a null distribution was to be fitted on {n_pairs} pairs; at least {LEAST_PAIRS} were expected; "
+            "give more photos of different landmarks"
+        )
 
 
 def _loss(null: Null, n_matches: Ints, n_inliers: Ints, least: int) -> float:

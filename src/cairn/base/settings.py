@@ -394,6 +394,18 @@ class ScrubBenchSettings(Settings):
     n_bad: int = Field(30, ge=1, description="blurred, dark and blank photos, so many of each")
 
 
+class MatchingBenchSettings(Settings):
+    """How many photos are matched to measure matching with."""
+
+    n_pairs: int = Field(
+        1500, ge=200, description="pairs of photos of different landmarks, so many of either half of the landmarks"
+    )  # fmt: skip
+    n_images: int = Field(
+        200, ge=20, description="images that photos are tried with, at most so many of either half"
+    )
+    seed: int = Field(11, ge=0, description="deals the landmarks to the halves and draws the pairs")
+
+
 class NeighborsBenchSettings(Settings):
     """The made-up descriptors among which neighbours are found."""
 
@@ -431,6 +443,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "scrub": ScrubSettings,
     "bench_scrub": ScrubBenchSettings,
     "bench_neighbors": NeighborsBenchSettings,
+    "bench_matching": MatchingBenchSettings,
     "parts": PartsSettings,
 }
 

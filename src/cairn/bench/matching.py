@@ -8,15 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.geometry import Model, matches, verified
-from cairn.algorithms.surprise import Null, fit_null
+from cairn.algorithms.surprise import NULLS, Null, fit_null, require_pairs
 from cairn.base.watching import Watch
+from cairn.engines.local import Engine
 from cairn.models.keypoints import Keypoints
 
-Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LEVELS = (1.0, 2.0, 3.0, 4.0)
-N_PAIRS = 4_000
 MODELS: tuple[Model, ...] = get_args(Model)
 
 
@@ -27,23 +26,25 @@ class Counts:
     n_matches: Ints
     n_inliers: Ints
 
-    def surprises(self, null: Null) -> Doubles:
-        """[P]: how unlikely each count is under `null`; 0 where no geometry was found."""
+    def shares_above(self, null: Null) -> tuple[float, ...]:
+        """The shares of the pairs whose surprise under `null` reaches each of LEVELS; 0 without pairs."""
         both = zip(self.n_inliers.tolist(), self.n_matches.tolist(), strict=True)
-        return np.array([null.surprise(k, n) if k else 0.0 for k, n in both], np.float64)
+        found = np.array([null.surprise(k, n) if k else 0.0 for k, n in both], np.float64)
+        return tuple(float((found >= level).mean()) if len(found) else 0.0 for level in LEVELS)
 
 
 @dataclass(frozen=True)
 class MatchingBench:
     """One model: the null fitted on half of the landmarks, and the shares of pairs of the other half above LEVELS.
 
-    different: of pairs of different landmarks; 10^−level each is what the null promises.
-    same: of pairs of photos of one landmark.
+    different: of pairs of different landmarks; 10^−level each is what the null promises. different_in_use: the same
+    by the null that Cairn uses. same: of pairs of photos of one landmark.
     """
 
     model: Model
     null: Null
     different: tuple[float, ...]
+    different_in_use: tuple[float, ...]
     same: tuple[float, ...]
     n_different: int
     n_same: int
@@ -54,55 +55,67 @@ def bench_matching(
     keypoints_of: Callable[[int], Keypoints],
     *,
     are_far: Callable[[str, str], bool],
-    n_pairs: int = N_PAIRS,
-    seed: int = 0,
+    n_pairs: int,
+    seed: int,
+    engine: Engine,
     watch: Watch,
 ) -> list[MatchingBench]:
     """The nulls of all models, and how they hold on landmarks that they were not fitted on.
 
-    landmarks: of each image. are_far: whether photos of two landmarks cannot show one another's.
+    landmarks: of each image. are_far: whether photos of two landmarks cannot show one another's. n_pairs: of
+    different landmarks, in either half; of the same one half as many.
+    Raises InputError where there are too few pairs to fit a null on.
     """
     rng = np.random.default_rng(seed)
-    names = rng.permutation(sorted(set(landmarks)))
-    fitted_on = set(names[: len(names) // 2].tolist())
-    of_fit = [row for row, name in enumerate(landmarks) if name in fitted_on]
-    of_check = [row for row, name in enumerate(landmarks) if name not in fitted_on]
+    of_fit, of_check = dealt(landmarks, rng)
     sorts = {
         "fit": different_pairs(of_fit, landmarks, are_far, n_pairs, rng),
         "check": different_pairs(of_check, landmarks, are_far, n_pairs, rng),
         "same": same_pairs(of_check, landmarks, n_pairs // 2, rng),
     }
-    counts = {name: count(pairs, keypoints_of, watch) for name, pairs in sorts.items()}
+    require_pairs(len(sorts["fit"]))
+    counts = {name: count(pairs, keypoints_of, engine, watch) for name, pairs in sorts.items()}
     return [_of_model(model, counts) for model in MODELS]
 
 
+def dealt(landmarks: Sequence[str], rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """The rows of the images of a random half of the landmarks, to fit on, and those of the others, to check on."""
+    names = rng.permutation(sorted(set(landmarks)))
+    fitted_on = set(names[: len(names) // 2].tolist())
+    rows = range(len(landmarks))
+    of_fit = [row for row in rows if landmarks[row] in fitted_on]
+    return of_fit, [row for row in rows if landmarks[row] not in fitted_on]
+
+
 def _of_model(model: Model, counts: dict[str, dict[Model, Counts]]) -> MatchingBench:
-    null = fit_null(counts["fit"][model].n_matches, counts["fit"][model].n_inliers)
-    above = {
-        name: tuple(
-            float((counts[name][model].surprises(null) >= level).mean()) for level in LEVELS
-        )
-        for name in ("check", "same")
-    }
-    n_different, n_same = (len(counts[name][model].n_matches) for name in ("check", "same"))
-    return MatchingBench(model, null, above["check"], above["same"], n_different, n_same)
+    fit, check, same = (counts[name][model] for name in ("fit", "check", "same"))
+    null = fit_null(fit.n_matches, fit.n_inliers)
+    return MatchingBench(
+        model, null, check.shares_above(null), check.shares_above(NULLS[model]), same.shares_above(null),
+        len(check.n_matches), len(same.n_matches),
+    )  # fmt: skip
 
 
 def count(
-    pairs: Ints, keypoints_of: Callable[[int], Keypoints], watch: Watch
+    pairs: Ints, keypoints_of: Callable[[int], Keypoints], engine: Engine, watch: Watch
 ) -> dict[Model, Counts]:
     """The matches and inliers of `pairs` [P, 2] of images, for each model."""
-    found = {model: np.zeros((len(pairs), 2), np.int64) for model in MODELS}
+
+    def counted(pair: tuple[int, int]) -> list[tuple[int, int]]:
+        a, b = (keypoints_of(row) for row in pair)
+        rows = matches(a.features, b.features)
+        proven = [verified(a.points, b.points, rows, model=model) for model in MODELS]
+        return [(one.n_matches, len(one.inliers)) if one else (len(rows), 0) for one in proven]
+
+    found = np.zeros((len(pairs), len(MODELS), 2), np.int64)
+    asked = [(one, other) for one, other in pairs.tolist()]
     with watch.phase("match pairs", len(pairs)) as advance:
-        for place, (one, other) in enumerate(pairs.tolist()):
-            a, b = keypoints_of(one), keypoints_of(other)
-            rows = matches(a.features, b.features)
-            for model in MODELS:
-                proven = verified(a.points, b.points, rows, model=model)
-                n_inliers = len(proven.inliers) if proven else 0
-                found[model][place] = (proven.n_matches if proven else len(rows), n_inliers)
+        for place, numbers in enumerate(engine.map(counted, asked)):
+            found[place] = numbers
             advance(1)
-    return {model: Counts(table[:, 0], table[:, 1]) for model, table in found.items()}
+    return {
+        model: Counts(found[:, place, 0], found[:, place, 1]) for place, model in enumerate(MODELS)
+    }
 
 
 def different_pairs(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cairn.base.checks import counted
 from cairn.base.settings import ReviewSettings
-from cairn.cli.display import say, warn
+from cairn.cli.display import program, say, warn
 from cairn.cli.flags import Shape, Word, parse
 from cairn.cli.listening import listening_at
 from cairn.pipeline.reviewing import Desk, open_desk, reviewer_name
@@ -52,7 +52,7 @@ def review_command(arguments: Sequence[str]) -> int:
         server.run(sockets=[listening])
     desk.close()
     warn("stopped; what was decided is kept")
-    say(f"next: cairn scrub {work} --apply POLICY")
+    say(f"next: {program()} scrub {work} --apply careful")
     return 0
 
 

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from cairn.algorithms.duplicates import likeness
+from cairn.images.seams import seams
 
 # Another number for each change in the code below that gives the same image another measure.
-CHECKS_WAY = 3
+CHECKS_WAY = 4
 VIEW_PX = 512
 COARSE_PX = 32
 DARK_BELOW = 40
@@ -24,12 +25,16 @@ FLAT_STEP, EDGE_STEP = 3, 40
 _SOFTENING_PX = 9
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _TILES = 4
+# Where few parts are all of what is not flat, a photo may still be: a tower before a clear sky.
+_FLAT_TILES, _LEAST_FLAT_PERCENT = 8, 5
+_FRAME_SHARE = 0.03
 _COLOUR_CELLS = 16
 _N_COLOURS = 10
 
 Pixels = npt.NDArray[np.uint8]
 Number = TypeVar("Number", bound=np.integer[Any])
 Grey = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,12 @@ class PixelChecks:
     that is most.
     flat_share: pixels that differ from their neighbours by nothing that could be seen.
     edge_share: of the pixels that are not flat, those that differ strongly.
+    least_flat_share: flat pixels in one of 64 tiles, so that one tile in twenty has fewer.
+    frame_flat_share: flat pixels of the four borders, of the one that has fewest. frame_spread_grey: how much the colours
+    of the borders differ, in the colour where that is most.
     colours_share: pixels that have one of the ten commonest of 4,096 colours.
     paper_share: pixels that have the commonest of them. saturation: mean spread between the three colours, of 255.
+    seam_clear: of the clearest straight seam, see images/seams.py; 0 where there is none.
     pixels_digest: SHA-256 of shape and pixels. mirrored_likeness: algorithms/duplicates.likeness of the mirror image.
     """
 
@@ -53,9 +62,13 @@ class PixelChecks:
     relief_grey: float
     flat_share: float
     edge_share: float
+    least_flat_share: float
+    frame_flat_share: float
+    frame_spread_grey: float
     colours_share: float
     paper_share: float
     saturation: float
+    seam_clear: float
     pixels_digest: str
     mirrored_likeness: bytes
 
@@ -66,6 +79,7 @@ def check_pixels(pixels: Pixels) -> PixelChecks:
     grey = np.asarray(Image.fromarray(view).convert("L"), dtype=np.float32)
     steps = _steps(view)
     is_rough = steps > FLAT_STEP
+    frame_flat, frame_spread = _frame(view, is_rough)
     colours = _commonest_colours(view)
     return PixelChecks(
         sharpness=sharpness(grey),
@@ -74,9 +88,13 @@ def check_pixels(pixels: Pixels) -> PixelChecks:
         relief_grey=_relief(view),
         flat_share=float(1 - is_rough.mean()),
         edge_share=float((steps > EDGE_STEP).sum() / max(1, is_rough.sum())),
+        least_flat_share=_least_flat(is_rough),
+        frame_flat_share=frame_flat,
+        frame_spread_grey=frame_spread,
         colours_share=float(colours.sum()),
         paper_share=float(colours[0]),
         saturation=float((_most(view) - _least(view)).mean()),
+        seam_clear=max((seam.clear for seam in seams(pixels)), default=0.0),
         pixels_digest=_digest(pixels),
         mirrored_likeness=likeness(np.ascontiguousarray(pixels[:, ::-1])),
     )
@@ -168,6 +186,28 @@ def _relief(view: Pixels) -> float:
     size = (min(COARSE_PX, view.shape[1]), min(COARSE_PX, view.shape[0]))
     coarse = np.asarray(Image.fromarray(view).resize(size, Image.Resampling.BOX))
     return float(np.percentile(_steps(coarse), 99))
+
+
+def _least_flat(is_rough: Bools) -> float:
+    """The flat pixels of one of 64 tiles, of which few have less."""
+    height, width = is_rough.shape
+    rows = np.linspace(0, height, _FLAT_TILES + 1).astype(int)[:-1]
+    columns = np.linspace(0, width, _FLAT_TILES + 1).astype(int)[:-1]
+
+    def sums(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1))
+
+    rough = sums(is_rough.astype(np.int32)) / sums(np.ones(is_rough.shape, np.int32))
+    return float(1 - np.percentile(rough, 100 - _LEAST_FLAT_PERCENT))
+
+
+def _frame(view: Pixels, is_rough: Bools) -> tuple[float, float]:
+    """The flat pixels of the border that has fewest, and how much the colours of the borders differ."""
+    n = max(1, round(_FRAME_SHARE * min(is_rough.shape)))
+    sides = (np.s_[:n], np.s_[-n:], np.s_[:, :n], np.s_[:, -n:])
+    flat = min(float(1 - is_rough[side].mean()) for side in sides)
+    colours = np.stack([np.median(view[side].reshape(-1, 3), axis=0) for side in sides])
+    return flat, float(np.ptp(colours, axis=0).max())
 
 
 def _commonest_colours(view: Pixels) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,11 @@ class Embedder:
         vector: Vectors = self._descriptors([self._views(image)])[0]
         return vector
 
+    def coarse(self) -> "Embedder":
+        """The same, but images are seen at the smallest side alone: for parts of images, which have fewer pixels."""
+        sides = (min(self.settings.sides_px),)
+        return replace(self, settings=self.settings.model_copy(update={"sides_px": sides}))
+
     def shapes_of(self, height: int, width: int) -> list[Shape]:
         """The shapes [H, W] at which an image of that size is seen, one for each side."""
         if self.backbone.fixed_size is not None:
@@ -113,10 +118,17 @@ class Embedder:
         return found
 
     def _batches(self, groups: Iterable[list[int]]) -> Iterator[list[int]]:
-        size = self.settings.batch_size
+        """The images of each group in batches: full ones, then halves, quarters and so on.
+
+        A runtime prepares itself anew for each shape and number of images, and keeps what it prepared.
+        """
         for group in groups:
-            for start in range(0, len(group), size):
+            size, start = self.settings.batch_size, 0
+            while start < len(group):
+                while size > len(group) - start:
+                    size = max(1, size // 2)
                 yield group[start : start + size]
+                start += size
 
     def _run(self, views: list[Pixels8]) -> Vectors:
         cfg = self.backbone.config.pretrained_cfg

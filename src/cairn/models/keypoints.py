@@ -50,10 +50,50 @@ class Keypoints:
         sizes = self.sizes * np.float32((wide * high) ** 0.5)
         return Keypoints(self.points * stretch, sizes, self.angles, self.features)
 
+    def moved(self, right: float, down: float) -> "Keypoints":
+        """The same points, so many pixels further to the right and down."""
+        shift = np.array([right, down], np.float32)
+        return Keypoints(self.points + shift, self.sizes, self.angles, self.features)
+
     @staticmethod
     def none() -> "Keypoints":
         """No point at all, as of an image that cannot be read."""
-        return _of(np.empty((0, 4), np.float32), np.empty((0, FEATURE_WIDTH), np.float32))
+        return PackedKeypoints.none().unpacked()
+
+
+@dataclass(frozen=True)
+class PackedKeypoints:
+    """Keypoints in little more than a quarter of their memory, nothing lost: SIFT counts in whole numbers up to 255.
+
+    points, sizes, angles: as in Keypoints. counts: uint8 [N, 128], of which the features are the root-normalised form.
+    """
+
+    points: Floats
+    sizes: Floats
+    angles: Floats
+    counts: Pixels8
+
+    def __post_init__(self) -> None:
+        if self.counts.dtype != np.uint8 or self.counts.shape != (len(self.points), FEATURE_WIDTH):
+            raise InputError(
+                f"packed keypoints have counts of the type {self.counts.dtype} and the shape {self.counts.shape} for "
+                f"{len(self.points)} points; uint8 [N, {FEATURE_WIDTH}] were expected; make them by SiftDetector"
+            )
+
+    def scaled(self, wide: float, high: float) -> "PackedKeypoints":
+        """The same points in an image that is `wide` times as wide and `high` times as high."""
+        stretch = np.array([wide, high], np.float32)
+        sizes = self.sizes * np.float32((wide * high) ** 0.5)
+        return PackedKeypoints(self.points * stretch, sizes, self.angles, self.counts)
+
+    def unpacked(self) -> Keypoints:
+        """The keypoints, with features made anew."""
+        return Keypoints(self.points, self.sizes, self.angles, root_normalised(self.counts))
+
+    @staticmethod
+    def none() -> "PackedKeypoints":
+        """No point at all."""
+        return _packed(np.empty((0, 4), np.float32), np.empty((0, FEATURE_WIDTH), np.float32))
 
 
 class SiftDetector:
@@ -76,6 +116,13 @@ class SiftDetector:
 
         Raises InputError where `pixels` has another form.
         """
+        return self.detect_packed(pixels).unpacked()
+
+    def detect_packed(self, pixels: Pixels8) -> PackedKeypoints:
+        """The same points, packed.
+
+        Raises InputError where `pixels` has another form.
+        """
         require_image(pixels)
         cv2 = opencv()
         height, width = pixels.shape[:2]
@@ -83,24 +130,24 @@ class SiftDetector:
         scale = min(1.0, self.side_px / max(height, width))
         seen = (max(1, round(width * scale)), max(1, round(height * scale)))
         if min(seen) < LEAST_SIDE_PX:
-            return Keypoints.none()
+            return PackedKeypoints.none()
         if scale < 1:
             grey = cv2.resize(grey, seen, interpolation=cv2.INTER_AREA)
         # One for each call: it keeps its pyramid inside, which threads must not share.
         sift = cv2.SIFT_create(nfeatures=self.max_points, contrastThreshold=CONTRAST)
         found, raw = sift.detectAndCompute(grey, None)
         if raw is None:
-            return Keypoints.none()
+            return PackedKeypoints.none()
         rows = np.array([(*p.pt, p.size, p.angle, p.response) for p in found], np.float32)
         # Strongest first, and always in the same order where points are equally strong.
         order = np.lexsort((*rows[:, 3::-1].T, -rows[:, 4]))[: self.max_points]
         wide, high = width / seen[0], height / seen[1]
         rows[:, :2] = (rows[:, :2] + 0.5) * (wide, high) - 0.5
         rows[:, 2] *= (wide * high) ** 0.5
-        return _of(rows[order, :4], root_normalised(raw[order]))
+        return _packed(rows[order, :4], raw[order])
 
 
-def root_normalised(raw: Floats) -> Floats:
+def root_normalised(raw: Floats | Pixels8) -> Floats:
     """The square roots of the shares of `raw` [N, 128] in its sum: length one; rows of zeros stay.
 
     Their products are then the Bhattacharyya likeness of the histograms.
@@ -110,11 +157,12 @@ def root_normalised(raw: Floats) -> Floats:
     return np.asarray(np.sqrt(raw / np.maximum(sums, 1e-12)), np.float32)
 
 
-def _of(rows: Floats, features: Floats) -> Keypoints:
-    """Keypoints of rows of x, y, size and angle."""
-    return Keypoints(
+def _packed(rows: Floats, raw: Floats) -> PackedKeypoints:
+    """Packed keypoints of rows of x, y, size and angle, and what OpenCV counted."""
+    return PackedKeypoints(
         np.ascontiguousarray(rows[:, :2], np.float32),
         np.ascontiguousarray(rows[:, 2], np.float32),
         np.ascontiguousarray(rows[:, 3], np.float32),
-        np.ascontiguousarray(features, np.float32),
+        # OpenCV rounds its counts to bytes, and tells them as floats.
+        np.ascontiguousarray(raw, np.uint8),
     )

@@ -1,21 +1,17 @@
 """The map of images over a work folder: drawn of descriptors that are there, and drawn anew only where they changed."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import JsonValue
-from safetensors import SafetensorError, safe_open
 
 from cairn.algorithms.mapping import N_STEPS, layout
 from cairn.base.files import Card, FileRecord, digest_json
 from cairn.base.settings import DescribeSettings, ExploreSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import LocalEngine
+from cairn.pipeline.described import DescribedWay, described_way
 from cairn.pipeline.describing import describe_catalog, embedder_of
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
@@ -24,74 +20,6 @@ from cairn.records.tables import read_table
 from cairn.version import __version__
 
 MAP_FILE = "map.parquet"
-UNREADABLE = (OSError, SafetensorError, KeyError, ValueError)
-
-
-@dataclass(frozen=True)
-class DescribedWay:
-    """The descriptors that lie in one folder: `places` has the file's number and the row of each digest."""
-
-    folder: Path
-    files: tuple[Path, ...]
-    places: Mapping[str, tuple[int, int]]
-
-    @staticmethod
-    def of(folder: Path) -> "DescribedWay":
-        """What lies in `folder`; a part that cannot be read counts as not there."""
-        files = tuple(sorted(folder.glob("*.safetensors")))
-        places = {}
-        for number, path in enumerate(files):
-            for row, digest in enumerate(_tensor(path, "digests")):
-                places[digest.tobytes().hex()] = (number, row)
-        return DescribedWay(folder, files, places)
-
-    def vectors(self, digests: Sequence[str]) -> npt.NDArray[np.float32]:
-        """[N, D] the descriptors of `digests`, all of which are there."""
-        rows: dict[int, list[tuple[int, int]]] = {}
-        for place, digest in enumerate(digests):
-            number, row = self.places[digest]
-            rows.setdefault(number, []).append((place, row))
-        found: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * len(digests)
-        for number, wanted in rows.items():
-            part = _tensor(self.files[number], "vectors")
-            for place, row in wanted:
-                found[place] = part[row]
-        return np.stack(found)
-
-    def words(self) -> str:
-        """How the descriptors were made, as far as their card says."""
-        try:
-            card = json.loads((self.folder / "card.json").read_text("utf-8"))
-            settings = card["settings"]
-            sides = ", ".join(map(str, settings["sides_px"]))
-            return f"{Path(card['backbone']).name}, {' + '.join(settings['pooling'])} at {sides} px"
-        except UNREADABLE:
-            return self.folder.name
-
-
-def _tensor(path: Path, name: str) -> npt.NDArray[np.generic]:
-    try:
-        with safe_open(path, framework="numpy") as part:
-            tensor: npt.NDArray[np.generic] = part.get_tensor(name)
-    except UNREADABLE:
-        return np.empty((0, 0), np.uint8)
-    return tensor
-
-
-def described_way(
-    work: WorkFolder, images: pl.DataFrame, *, source: str | None
-) -> DescribedWay | None:
-    """The way in which most of `images` (kept_digest) are described, the first by name of equals; None: none is.
-
-    source: the way that is wanted, whatever others there are.
-    """
-    folders = [folder for folder in (work.root / "descriptors").glob("*") if folder.is_dir()]
-    folders = folders if source is None else [work.descriptors(source)]
-    ways = [DescribedWay.of(folder) for folder in sorted(folders)]
-    digests = images["kept_digest"].to_list()
-    counted = [sum(digest in way.places for digest in digests) for way in ways]
-    best = max(counted, default=0)
-    return ways[counted.index(best)] if best else None
 
 
 def describe_lot(

@@ -2,7 +2,7 @@
 
 import bisect
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypedDict
@@ -10,6 +10,8 @@ from typing import TypedDict
 import polars as pl
 
 from cairn.base.files import digest_bytes
+from cairn.pipeline.described import DescribedWay
+from cairn.pipeline.typical import TypicalPhotos
 from cairn.records.catalog import KEPT
 from cairn.records.findings import COPIES, FINDINGS_SCHEMA, KINDS, Findings, finding_id
 from cairn.records.landmarks import Landmarks
@@ -17,7 +19,7 @@ from cairn.records.landmarks import Landmarks
 # What an image without any finding is called, where it is looked at to see whether one was missed.
 NO_FINDING = "no finding"
 ROW_KINDS = (*KINDS, NO_FINDING)
-N_TYPICAL, N_FOUND = 8, 20
+N_FOUND = 20
 IMAGE_COLUMNS = (
     "image_id",
     "path",
@@ -78,16 +80,20 @@ class ReviewRows:
     """
 
     def __init__(
-        self, findings: Findings, images: pl.DataFrame, landmarks: Landmarks, *, n_audit: int
-    ) -> None:
-        """images: of the catalog the rows that are kept, and duplicates with a copy of their own, with IMAGE_COLUMNS."""
+        self, findings: Findings, images: pl.DataFrame, landmarks: Landmarks, *,
+        n_audit: int, way: Callable[[], DescribedWay | None],
+    ) -> None:  # fmt: skip
+        """images: of the catalog the rows that are kept, and duplicates with a copy of their own, with IMAGE_COLUMNS.
+
+        way: the descriptors by which typical photos are chosen, asked for when they are needed.
+        """
         # "kept" comes after "duplicate": of two rows of one image the kept one stands for it.
         ordered = images.select(IMAGE_COLUMNS).sort("image_id", "status", descending=[False, True])
         self._images = ordered.unique("image_id", keep="first", maintain_order=True)
         of_catalog = self._images.filter(pl.col("status") == KEPT)
         self._landmarks = _landmark_table(of_catalog, landmarks)
         clear = of_catalog.join(findings.table, on="image_id", how="anti")
-        self._typical = _typical(clear, of_catalog)
+        self._typical = TypicalPhotos(of_catalog, clear, way=way)
         kept = findings.table.join(
             self._images.select("image_id"), on="image_id", how="semi", maintain_order="left"
         )
@@ -169,8 +175,8 @@ class ReviewRows:
         return Kept(image_id, path, digest, width or 0, height or 0, tuple(shown or ()))
 
     def typical(self, landmark_id: str) -> list[str]:
-        """Some images of a landmark, those about which nothing was found if there are any."""
-        return self._typical.get(landmark_id, [])
+        """Some images of a landmark, those most like all of it first, without findings if there are any."""
+        return self._typical.of(landmark_id)
 
     def name(self, landmark_id: str) -> str:
         """What to call a landmark: its name, else its id."""
@@ -240,28 +246,25 @@ def _landmark_table(images: pl.DataFrame, landmarks: Landmarks) -> pl.DataFrame:
     ).sort("landmark_id")
 
 
-def _typical(clear: pl.DataFrame, images: pl.DataFrame) -> dict[str, list[str]]:
-    """Some images of each landmark by its id: of `clear`, or where it has none there, of `images`."""
-    # Ids of imported images are digests, so the first of them are a fair choice.
-    return _first_of_each(images) | _first_of_each(clear)
-
-
-def _first_of_each(images: pl.DataFrame) -> dict[str, list[str]]:
-    main = pl.col("landmark_ids").list.first().alias("landmark_id")
-    shown = images.select("image_id", main).drop_nulls()
-    by_landmark = shown.group_by("landmark_id", maintain_order=True)
-    return dict(by_landmark.agg(pl.col("image_id").head(N_TYPICAL)).iter_rows())
-
-
 def _sample_of_clear(clear: pl.DataFrame, n: int) -> pl.DataFrame:
     """At most `n` images without finding as rows of their own, the same ones as long as they have none."""
-    ids = sorted((finding_id(NO_FINDING, image_id), image_id) for image_id in clear["image_id"])[:n]
+    images = clear.select("image_id", "landmark_ids").iter_rows()
+    drawn = sorted(
+        (finding_id(NO_FINDING, image_id), image_id, shown) for image_id, shown in images
+    )[:n]
     rows = [
         {"finding_id": name, "kind": NO_FINDING, "image_id": image_id, "score": 0.0, "is_sure": True,
-         "reason": "Nothing was found about this image. Is it what its landmark says?", "evidence": []}
-        for name, image_id in ids
+         "reason": f"Nothing was found about this image. {_question(shown)}", "evidence": []}
+        for name, image_id, shown in drawn
     ]  # fmt: skip
     return pl.DataFrame(rows, schema=FINDINGS_SCHEMA)
+
+
+def _question(shown: Sequence[str] | None) -> str:
+    """What is asked about an image that is said to show these landmarks."""
+    if shown is None:
+        return "Is it good to learn from?"
+    return "Does it show what is said of it?" if shown else "Is it true that it shows no landmark?"
 
 
 def folded(words: str) -> str:

@@ -2,22 +2,25 @@
 
 import threading
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from cairn.algorithms.resampling import wilson
 from cairn.base.errors import InputError
 from cairn.base.files import digest_bytes, safe_name
 from cairn.base.settings import ReviewSettings
-from cairn.images.store import ImageStore
 from cairn.images.thumbnails import Thumbnails
+from cairn.pipeline.decided_now import CurrentDecisions, DecidedNow
+from cairn.pipeline.described import DescribedWay, described_way
+from cairn.pipeline.holding import made
+from cairn.pipeline.review_audit import Audit, audit_of
 from cairn.pipeline.review_rows import IMAGE_COLUMNS, ReviewRows
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import DUPLICATE, KEPT, Catalog
+from cairn.records.decisions import undone
 from cairn.records.findings import Findings
 from cairn.records.landmarks import Landmarks
 from cairn.records.verdict_events import Decided, Event, LandmarkIds, Subject
@@ -37,24 +40,6 @@ MAX_NAME = 40
 
 
 @dataclass(frozen=True)
-class Audit:
-    """How the sample of what was accepted without a person turned out.
-
-    n_all: findings or images that were accepted. n_sample: of them to look at. n_decided: of those looked at, 'unsure'
-    and disputed ones not counted. n_wrong: where a person says otherwise. low, high: the 95 % interval of the share of
-    wrong ones, None where n_decided is 0.
-    """
-
-    name: str
-    n_all: int
-    n_sample: int
-    n_decided: int
-    n_wrong: int
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
 class Standing:
     """How far the review is: by reviewer the number of findings decided, what is disputed, and the audit.
 
@@ -71,13 +56,13 @@ class Standing:
 class Desk:
     """What reviewers of one work folder see and decide; several threads may ask at once."""
 
-    def __init__(
-        self, rows: ReviewRows, folder: Path, store: ImageStore, thumbnails: Thumbnails
-    ) -> None:
-        """folder: of the journals, one for each reviewer; `name` tells it from that of another work folder."""
-        self.rows, self.store, self.thumbnails = rows, store, thumbnails
-        self._folder = folder
-        self.name = digest_bytes(str(folder.resolve()).encode())[:12]
+    def __init__(self, rows: ReviewRows, place: WorkFolder) -> None:
+        """`name` tells this work folder from others."""
+        self.rows, self.store = rows, place.images
+        self.thumbnails = Thumbnails(place.thumbnails, place.images)
+        self._decisions = CurrentDecisions(place)
+        self._folder = place.verdicts
+        self.name = digest_bytes(str(place.verdicts.resolve()).encode())[:12]
         self._journals: dict[Path, VerdictJournal] = {}
         self._claimed: set[Path] = set()
         self._lock = threading.RLock()
@@ -172,6 +157,15 @@ class Desk:
                 found.append(([mine] if mine else []) + (theirs if is_open else []))
             return found
 
+    def decided_now(self, image_ids: Collection[str]) -> dict[str, DecidedNow]:
+        """What is decided at present about those of these images about which anything is."""
+        return self._decisions.about(image_ids)
+
+    @property
+    def decisions_state(self) -> str:
+        """Another one where what is decided at present is something else."""
+        return self._decisions.state
+
     def standing(self) -> Standing:
         """How far the review is, with what other processes have written down meanwhile."""
         with self._lock:
@@ -204,8 +198,8 @@ class Desk:
             agreement=together.agreement,
             pairs=together.pairs,
             audits=(
-                _audit("accepted", self.rows.n_sure, self.rows.audited(clear=False), held, is_wrong=lambda v: v == KEEP),
-                _audit("clear", self.rows.n_clear, self.rows.audited(clear=True), held, is_wrong=lambda v: v != KEEP),
+                audit_of("accepted", self.rows.n_sure, self.rows.audited(clear=False), held, is_wrong=lambda v: v == KEEP),
+                audit_of("clear", self.rows.n_clear, self.rows.audited(clear=True), held, is_wrong=lambda v: v != KEEP),
             ),
         )  # fmt: skip
 
@@ -228,7 +222,7 @@ class Desk:
 
 
 def open_desk(work: str | Path, settings: ReviewSettings) -> Desk:
-    """What there is to review in `work`.
+    """What there is to review in `work`, whose images show what they showed before anything was decided.
 
     Raises InputError where `cairn scrub` has not run there yet.
     """
@@ -241,10 +235,21 @@ def open_desk(work: str | Path, settings: ReviewSettings) -> Desk:
         )
     findings = Findings.read(place.findings_path)
     has_photo = pl.col("status").is_in([KEPT, DUPLICATE]) & pl.col("path").is_not_null()
-    images = Catalog.scan(place.catalog_path).filter(has_photo).select(IMAGE_COLUMNS).collect()
+    shown = undone(Catalog.scan(place.catalog_path).filter(has_photo), made(place))
+    images = shown.select(IMAGE_COLUMNS).collect(engine="streaming")
     landmarks = place.landmarks() if place.landmarks_path.is_file() else Landmarks.of([])
-    rows = ReviewRows(findings, images, landmarks, n_audit=settings.audit)
-    return Desk(rows, place.verdicts, place.images, Thumbnails(place.thumbnails, place.images))
+    rows = ReviewRows(
+        findings, images, landmarks, n_audit=settings.audit, way=lambda: _described(place, images)
+    )
+    return Desk(rows, place)
+
+
+def _described(place: WorkFolder, images: pl.DataFrame) -> DescribedWay | None:
+    """The descriptors by which scrub has judged, else those of most images; None where there are none."""
+    known, card = images.select("kept_digest").drop_nulls(), place.card("scrub")
+    source = None if card is None else card.inputs.get("descriptors")
+    way = described_way(place, known, source=source) if source else None
+    return way or described_way(place, known, source=None)
 
 
 def reviewer_name(text: str) -> str:
@@ -276,20 +281,3 @@ def _landmarks_by(
 
 def _differ(verdicts: Sequence[Verdict]) -> bool:
     return len({verdict.opinion for verdict in verdicts if verdict.verdict != UNSURE}) > 1
-
-
-def _audit(
-    name: str,
-    n_all: int,
-    sample: Sequence[str],
-    held: Sequence[Mapping[str, Verdict]],
-    *,
-    is_wrong: Callable[[str], bool],
-) -> Audit:
-    votes = [{finding: now[finding] for finding in sample if finding in now} for now in held]
-    agreed = [
-        verdict.verdict for verdict in merged(votes).agreed.values() if verdict.verdict != UNSURE
-    ]
-    n, n_wrong = len(agreed), sum(map(is_wrong, agreed))
-    low, high = wilson(n_wrong / n, n) if n else (None, None)
-    return Audit(name, n_all, len(sample), n, n_wrong, low, high)

@@ -20,9 +20,13 @@ IMAGE_CHECKS_SCHEMA: Schema = {
     "relief_grey": pl.Float32,
     "flat_share": pl.Float32,
     "edge_share": pl.Float32,
+    "least_flat_share": pl.Float32,
+    "frame_flat_share": pl.Float32,
+    "frame_spread_grey": pl.Float32,
     "colours_share": pl.Float32,
     "paper_share": pl.Float32,
     "saturation": pl.Float32,
+    "seam_clear": pl.Float32,
     "pixels_digest": pl.String,
     "mirrored_likeness": pl.Binary,
 }

@@ -13,6 +13,7 @@ from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
 from cairn.base.watching import Silent
 from cairn.images.pixels import Decoded
 from cairn.images.render import invent_landmarks, render_distractor, render_scene
+from cairn.images.seams import seams
 from cairn.models.backbones import open_backbone
 from cairn.models.embedder import Embedder, open_embedder
 from cairn.stages.scrub.known import KnownImages
@@ -63,6 +64,11 @@ class Drawn:
         """The image of that row."""
         pixels = self.pixels[row]
         return Decoded(pixels, True, "JPEG", (pixels.shape[1], pixels.shape[0]))
+
+    def seams_clear(self) -> Floats:
+        """How clear the clearest seam of each image is."""
+        clear = [max((one.clear for one in seams(image)), default=0.0) for image in self.pixels]
+        return np.array(clear, np.float32)
 
     def search(self, vectors: Floats, n: int) -> Neighbors:
         """The nearest of all images."""

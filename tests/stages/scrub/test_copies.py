@@ -1,9 +1,10 @@
 """Copies of rendered scenes are found however they were made, and other views of the same landmark are not copies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cairn.algorithms.duplicates import likeness
 from cairn.algorithms.inverted_lists import neighbors_among
@@ -12,8 +13,8 @@ from cairn.engines.local import LocalEngine
 from cairn.images.checks import check_pixels
 from cairn.images.pixels import Decoded
 from cairn.stages.scrub.copies import Connected, CopyImages, CopyPair, find_copies
-from cairn.stages.scrub.copy_findings import connecting
-from cairn.stages.scrub.laying import How
+from cairn.stages.scrub.copy_findings import connecting, said_of
+from cairn.stages.scrub.laying import SURE_FROM, How
 from tests.stages.scrub.scenes import EDITS, Pixels, cropped, mirrored, recompressed, scene
 
 pytestmark = pytest.mark.slow  # rendering
@@ -78,6 +79,43 @@ def test_other_views_of_a_landmark_and_other_landmarks_are_no_copies() -> None:
 def test_two_photos_side_by_side_are_no_copy_of_either() -> None:
     first, second = scene(0), scene(1)
     assert found_among([first, second, np.concatenate([first, second], axis=1)]) == []
+
+
+def beside(first: Pixels, second: Pixels) -> Pixels:
+    return np.concatenate([first, second[:, :150]], axis=1)
+
+
+def above(first: Pixels, second: Pixels) -> Pixels:
+    return np.concatenate([first, second[:110]], axis=0)
+
+
+def inset(first: Pixels, second: Pixels) -> Pixels:
+    """The second at 45 % of its sides in the lower right corner of the first."""
+    small = np.asarray(Image.fromarray(second).resize((115, 86), Image.Resampling.LANCZOS))
+    image = first.copy()
+    image[-86:, -115:] = small
+    return image
+
+
+@pytest.mark.parametrize("compose", [beside, above, inset])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_photo_that_is_most_of_a_composite_is_no_sure_copy_of_it(
+    compose: Callable[[Pixels, Pixels], Pixels], number: int
+) -> None:
+    pairs = found_among([scene(number), compose(scene(number), scene(number + 1))])
+    assert not [pair for pair in pairs if pair.found.is_sure]
+    for pair in pairs:
+        assert "put together from several photos" in said_of(pair.found)
+        assert pair.found.score <= SURE_FROM
+
+
+def test_a_photo_in_a_plain_frame_is_a_sure_copy() -> None:
+    framed = np.full((240, 300, 3), 250, np.uint8)
+    framed[24:216, 22:278] = scene(0)
+    strip = np.full((60, 256, 3), 30, np.uint8)
+    for image in (framed, np.concatenate([scene(0), strip])):
+        (pair,) = found_among([scene(0), image])
+        assert pair.found.is_sure
 
 
 def test_the_same_image_thrice_makes_two_pairs_with_the_first() -> None:

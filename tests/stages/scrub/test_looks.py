@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from cairn.base.errors import InputError
 from cairn.images.pixels import Decoded
+from cairn.models.keypoints import SiftDetector
 from cairn.stages.scrub.looks import Looks, part_of
 from tests.stages.scrub.drawn import SIZE, embedder, photo
 
@@ -29,7 +32,7 @@ def test_points_are_made_once_and_lie_in_the_whole_image() -> None:
     album = Album()
     looks = Looks(album, None)
     first, again = looks.keypoints(0), looks.keypoints(0)
-    assert first is again
+    assert np.array_equal(first.features, again.features)
     assert album.asked == [0]
     assert first.points[:, 0].max() < SIZE[0]
     assert SIZE[0] < looks.keypoints(1).points[:, 0].max() < 2 * SIZE[0]
@@ -41,6 +44,26 @@ def test_only_the_last_points_are_kept() -> None:
     for row in (0, 1, 0):
         looks.keypoints(row)
     assert album.asked == [0, 1, 0]
+
+
+def test_threads_that_ask_at_once_get_the_same_points_and_each_image_is_read_once() -> None:
+    album = Album()
+    looks, alone = Looks(album, None), Looks(Album(), None)
+    rows = [0, 1] * 20
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(looks.keypoints, rows))
+    assert sorted(album.asked) == [0, 1]
+    for row, one in zip(rows, found, strict=True):
+        assert np.array_equal(one.features, alone.keypoints(row).features)
+        assert np.array_equal(one.points, alone.keypoints(row).points)
+
+
+def test_threads_that_crowd_each_other_out_get_the_same_points() -> None:
+    looks, alone = Looks(Album(), None, n_kept=1), Looks(Album(), None)
+    rows = [0, 1, 2] * 6
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(looks.keypoints, rows))
+    assert [len(one) for one in found] == [len(alone.keypoints(row)) for row in rows]
 
 
 def test_an_image_that_cannot_be_read_has_no_points() -> None:
@@ -78,3 +101,12 @@ def test_a_part_has_at_least_one_pixel(
     box: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> None:
     assert part_of(np.zeros((4, 6, 3), np.uint8), box).shape[:2] == shape
+
+
+def test_points_of_a_part_lie_in_that_part_of_the_whole_image_and_more_are_found_there() -> None:
+    looks = Looks(Album(), None, detector=SiftDetector(max_points=150))
+    whole, part = looks.keypoints(1), looks.part_keypoints(1, (0.5, 0.0, 1.0, 1.0))
+    assert part.points[:, 0].min() >= SIZE[0]
+    assert part.points[:, 0].max() < 2 * SIZE[0]
+    assert len(part) > (whole.points[:, 0] >= SIZE[0]).sum()
+    assert not len(looks.part_keypoints(2, (0.0, 0.0, 0.5, 0.5)))

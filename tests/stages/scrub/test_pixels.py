@@ -19,7 +19,8 @@ from tests.make import encoded, jpeg
 
 GOOD: dict[str, object] = {
     "image_id": "i0", "width_px": 640, "height_px": 480, "sharpness": 0.6, "bright_grey": 200.0, "relief_grey": 40.0,
-    "flat_share": 0.2, "edge_share": 0.2, "colours_share": 0.3,
+    "flat_share": 0.2, "edge_share": 0.2, "colours_share": 0.3, "least_flat_share": 0.05, "frame_flat_share": 0.2,
+    "frame_spread_grey": 90.0,
 }  # fmt: skip
 
 
@@ -40,7 +41,12 @@ def found(settings: ScrubSettings = PLAIN, /, **measures: object) -> list[dict[s
         ({"sharpness": 0.12}, BLURRED, "takes away 12 of 100 of its fine differences"),
         ({"bright_grey": 12.0}, DARK, "19 of 20 pixels are darker than 12 of 255"),
         ({"relief_grey": 1.0}, BLANK, "differ by no more than 1 of 255"),
-        ({"flat_share": 0.9, "edge_share": 0.7, "colours_share": 0.95}, DRAWING, "90 of 100 pixels lie in areas of one colour"),
+        (
+            {"flat_share": 0.9, "edge_share": 0.7, "colours_share": 0.95, "least_flat_share": 0.4, "frame_flat_share": 1.0,
+             "frame_spread_grey": 0.0},
+            DRAWING, "its borders are of one colour",
+        ),
+        ({"flat_share": 0.8, "edge_share": 0.3, "least_flat_share": 0.6}, DRAWING, "in nearly every part of it"),
     ],
 )  # fmt: skip
 def test_a_bad_measure_makes_a_finding_with_a_reason(
@@ -65,6 +71,18 @@ def test_settings_say_what_is_too_small_and_of_odd_shape() -> None:
 def test_what_is_dark_is_not_called_blank_and_blurred_as_well() -> None:
     rows = found(bright_grey=3.0, relief_grey=0.5, sharpness=0.0)
     assert [row["kind"] for row in rows] == [DARK]
+
+
+def test_a_tower_before_a_clear_sky_is_no_drawing() -> None:
+    tower: dict[str, object] = {
+        "flat_share": 0.88, "edge_share": 0.42, "colours_share": 0.51, "least_flat_share": 0.38, "frame_flat_share": 0.9,
+    }  # fmt: skip
+    assert found(**tower, frame_spread_grey=120.0) == []
+
+
+def test_what_is_blurred_is_not_called_a_drawing() -> None:
+    rows = found(sharpness=0.3, flat_share=0.9, edge_share=0.2, least_flat_share=0.8)
+    assert [row["kind"] for row in rows] == [BLURRED]
 
 
 def test_a_worse_measure_has_a_higher_score() -> None:

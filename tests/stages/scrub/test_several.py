@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cairn.base.watching import Silent
+from cairn.engines.local import LocalEngine
 from cairn.records.findings import Findings
 from cairn.stages.scrub.several import several_findings
 from tests.stages.scrub.drawn import N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn, photo
@@ -15,7 +19,14 @@ def side_by_side(one: Pixels, other: Pixels) -> Pixels:
 
 
 def found_in(given: Drawn) -> list[dict[str, object]]:
-    rows = several_findings(given.known, looks=given.looks(), search=given.search, watch=Silent())
+    rows = several_findings(
+        given.known,
+        looks=given.looks(),
+        search=given.search,
+        seams_clear=given.seams_clear(),
+        engine=LocalEngine(),
+        watch=Silent(),
+    )
     return Findings.of(rows).table.to_dicts()
 
 
@@ -32,6 +43,27 @@ def test_two_photos_side_by_side_show_both_landmarks_each_in_its_half() -> None:
     assert middle - 20 <= other_left < other_right <= joined.shape[1]
     assert bottom <= joined.shape[0]
     assert "Landmark 3" in str(found[0]["reason"])
+
+
+def test_a_photo_in_the_corner_of_another_is_seen_and_told_where_it_lies() -> None:
+    joined = photo(0, 20).copy()
+    small = np.asarray(Image.fromarray(photo(3, 21)).resize((144, 108)))
+    joined[: len(small), : small.shape[1]] = small
+    found = found_in(drawn(added=[(joined, 0)]))
+    assert [row["image_id"] for row in found] == [f"i{FIRST_ADDED:03}"]
+    assert found[0]["suggested"] == ["landmark_0", "landmark_3"]
+    regions = found[0]["regions"]
+    assert isinstance(regions, list)
+    _, (left, top, right, bottom) = regions
+    assert 0 <= left < right <= 150
+    assert 0 <= top < bottom <= 114
+
+
+def test_a_photo_whose_copy_lies_under_another_landmark_is_asked_in_another_way() -> None:
+    joined = side_by_side(photo(0, 20), photo(3, 21))
+    given = drawn(added=[(joined, 0), (joined, 3)])
+    told = replace(given.known, copies=np.array([[FIRST_ADDED, FIRST_ADDED + 1]]))
+    assert not found_in(replace(given, known=told))
 
 
 def test_photos_of_one_landmark_are_not_said_to_show_two() -> None:
@@ -59,7 +91,13 @@ def test_no_candidates_are_no_findings() -> None:
     looks = given.looks()
     assert (
         several_findings(
-            given.known, looks=looks, search=given.search, max_candidates=0, watch=Silent()
+            given.known,
+            looks=looks,
+            search=given.search,
+            seams_clear=given.seams_clear(),
+            max_candidates=0,
+            engine=LocalEngine(),
+            watch=Silent(),
         )
         == []
     )

@@ -1,6 +1,7 @@
 import numpy as np
 
 from cairn.base.watching import Silent
+from cairn.engines.local import LocalEngine
 from cairn.records.findings import Findings
 from cairn.stages.scrub.support import support_findings
 from tests.stages.scrub.drawn import N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn
@@ -11,7 +12,7 @@ FIRST_NONE = N_LANDMARKS * N_PHOTOS
 def found_in(given: Drawn, kind: str, *, looking: bool = True) -> list[dict[str, object]]:
     """The findings of a kind, the likeliest first."""
     looks = given.looks() if looking else None
-    rows = support_findings(given.known, looks=looks, watch=Silent())
+    rows = support_findings(given.known, looks=looks, engine=LocalEngine(1), watch=Silent())
     return Findings.of(rows).of_kinds(kind).table.to_dicts()
 
 
@@ -38,7 +39,7 @@ def test_a_scene_of_nothing_under_a_landmark_heads_the_queue_of_those() -> None:
 
 def test_distractors_are_in_neither_queue() -> None:
     given = drawn(moved={3: 2})
-    rows = support_findings(given.known, looks=given.looks(), watch=Silent())
+    rows = support_findings(given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent())
     none = {f"i{FIRST_NONE + number:03}" for number in range(N_NONE)}
     assert not none & {row["image_id"] for row in rows}
 
@@ -52,8 +53,28 @@ def test_without_pixels_the_scores_come_from_descriptors_alone() -> None:
 
 def test_the_same_images_give_the_same_rows() -> None:
     given = drawn(moved={3: 2, FIRST_NONE: 1})
-    first = support_findings(given.known, looks=given.looks(), watch=Silent())
-    assert first == support_findings(given.known, looks=given.looks(), watch=Silent())
+    first = support_findings(
+        given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent()
+    )
+    assert first == support_findings(
+        given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent()
+    )
+
+
+def test_the_rows_do_not_depend_on_the_number_of_threads() -> None:
+    given = drawn(moved={3: 2, FIRST_NONE: 1})
+    found = [
+        support_findings(
+            given.known,
+            looks=given.looks(),
+            engine=LocalEngine(n),
+            max_candidates=4,
+            watch=Silent(),
+        )
+        for n in (1, 5)
+    ]
+    assert found[0] == found[1]
+    assert found[0]
 
 
 def test_only_so_many_candidates_are_looked_at() -> None:
@@ -62,7 +83,9 @@ def test_only_so_many_candidates_are_looked_at() -> None:
     looks = given.looks()
     plain = looks.keypoints
     looks.keypoints = lambda row: (seen.append(row), plain(row))[1]  # type: ignore[method-assign,func-returns-value]  # counts
-    support_findings(given.known, looks=looks, max_candidates=1, watch=Silent())
+    support_findings(
+        given.known, looks=looks, max_candidates=1, engine=LocalEngine(1), watch=Silent()
+    )
     # Each of at most two images is tried with 8 of its own and 4 of two other landmarks.
     assert 0 < len(seen) <= 2 * 2 * 16
 
@@ -75,7 +98,9 @@ def test_images_that_cannot_be_read_are_judged_by_their_descriptors() -> None:
 
 def test_scores_are_shares_and_sure_ones_are_high() -> None:
     given = drawn(moved={3: 2, 9: 0, FIRST_NONE: 1})
-    for row in support_findings(given.known, looks=given.looks(), watch=Silent()):
+    for row in support_findings(
+        given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent()
+    ):
         score = row["score"]
         assert isinstance(score, float)
         assert 0 < score <= 1

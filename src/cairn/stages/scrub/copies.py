@@ -112,13 +112,17 @@ def find_copies(
 
 
 def _best_of_each(found: Iterable[CopyPair]) -> list[CopyPair]:
-    """Each pair once, as it was found to agree most."""
+    """Each pair once, as it was found to agree most; where it was once seen to be composed, so."""
     best: dict[tuple[int, int], CopyPair] = {}
     for pair in found:
         other = best.get((pair.stays, pair.goes))
-        if other is None or other.found.share < pair.found.share:
+        if other is None or _weight(other) < _weight(pair):
             best[pair.stays, pair.goes] = pair
     return list(best.values())
+
+
+def _weight(pair: CopyPair) -> tuple[bool, float]:
+    return pair.found.is_composed, pair.found.share
 
 
 def _of_equal_pixels(images: CopyImages) -> list[CopyPair]:

@@ -92,13 +92,15 @@ def said_of(found: Found) -> str:
     """How an image is a copy, in a sentence."""
     parts = f"laid over it, {100 * found.share:.0f} of 100 parts agree pixel for pixel"
     area = f"it shares {100 * found.covered:.0f} % of the area with the image beside it"
-    return {
+    composed = "; but one seems to be put together from several photos" if found.is_composed else ""
+    said = {
         How.PIXELS: "every pixel is the same as in the image beside it",
         How.WHOLE: f"the same photo as the image beside it: {parts}",
         How.MIRRORED: f"the mirror image of the image beside it: {parts}",
         How.PART: f"the same photo, cropped: {area}, and {parts}",
         How.MIRRORED_PART: f"the same photo, mirrored and cropped: {area}, and {parts}",
-    }[found.how]
+    }
+    return said[found.how] + composed
 
 
 def _across_parts(pair: CopyPair, told: CopyTold) -> list[Row]:
@@ -154,7 +156,7 @@ def _agree(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
 def _of_pair(kind: str, pair: CopyPair, told: CopyTold, reason: str, *, is_sure: bool) -> Row:
     image_id, stays = told.image_ids[pair.goes], told.image_ids[pair.stays]
-    return _row(kind, image_id, [stays], pair.found.share, is_sure, reason)
+    return _row(kind, image_id, [stays], pair.found.score, is_sure, reason)
 
 
 def _row(

@@ -1,5 +1,6 @@
 """Looking at the pixels of a few images: their points and the descriptors of their parts, when asked for."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,16 +9,15 @@ import numpy.typing as npt
 
 from cairn.base.errors import InputError
 from cairn.images.pixels import Decoded
+from cairn.images.seams import Box
 from cairn.models.embedder import Embedder
-from cairn.models.keypoints import Keypoints, SiftDetector
+from cairn.models.keypoints import Keypoints, PackedKeypoints, SiftDetector
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
-# Left, top, right and bottom as shares of the image's width and height.
-Box = tuple[float, float, float, float]
 
-# An image of 1,024 points takes half a MB.
-N_KEPT = 2048
+# An image of 1,024 points takes 147 KB, so these 226 MB at most.
+N_KEPT = 1536
 
 
 def as_they_are(vectors: Floats) -> Floats:
@@ -26,7 +26,9 @@ def as_they_are(vectors: Floats) -> Floats:
 
 
 class Looks:
-    """Points and described parts of images, by row; the points of the last `n_kept` images are kept.
+    """Points and described parts of images, by row; the points of the last `n_kept` images are kept, packed.
+
+    Several threads may ask for points and sizes at once: what they get does not depend on who asked first.
 
     pixels_of: an image by its row, at any size; an InputError of it means that the image has no points.
     to_vectors: what was done to the descriptors after the network, such as a whitening.
@@ -41,10 +43,13 @@ class Looks:
         detector: SiftDetector | None = None,
         n_kept: int = N_KEPT,
     ) -> None:
-        self._pixels_of, self._embedder, self._to_vectors = pixels_of, embedder, to_vectors
+        self._pixels_of, self._to_vectors = pixels_of, to_vectors
+        self._embedder = None if embedder is None else embedder.coarse()
         self._detector = detector if detector is not None else SiftDetector()
         self._n_kept = n_kept
-        self._kept: OrderedDict[int, Keypoints] = OrderedDict()
+        self._kept: OrderedDict[int, PackedKeypoints] = OrderedDict()
+        self._lock = threading.Lock()
+        self._making: dict[int, threading.Lock] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
 
     def pixels(self, row: int) -> Decoded | None:
@@ -58,14 +63,18 @@ class Looks:
 
     def keypoints(self, row: int) -> Keypoints:
         """The points of that image, in pixels of the whole image; none where it cannot be read."""
-        if row in self._kept:
-            self._kept.move_to_end(row)
-            return self._kept[row]
-        found = self._detected(row)
-        self._kept[row] = found
-        while len(self._kept) > self._n_kept:
-            self._kept.popitem(last=False)
-        return found
+        return self._packed(row).unpacked()
+
+    def part_keypoints(self, row: int, box: Box) -> Keypoints:
+        """The points of a part of that image, seen as an image of its own, in pixels of the whole image."""
+        seen = self.pixels(row)
+        if seen is None:
+            return Keypoints.none()
+        height, width = seen.pixels.shape[:2]
+        left, top, _, _ = sides_of(box, width, height)
+        full_width, full_height = seen.full_size_px
+        part = self._detector.detect(part_of(seen.pixels, box))
+        return part.moved(left, top).scaled(full_width / width, full_height / height)
 
     def size_px(self, row: int) -> tuple[int, int]:
         """Width and height of the whole image; 0, 0 where it cannot be read."""
@@ -88,13 +97,33 @@ class Looks:
         blocks = list(self._embedder.describe(self._parts(rows, boxes)))
         return self._to_vectors(np.concatenate(blocks))
 
-    def _detected(self, row: int) -> Keypoints:
+    def _packed(self, row: int) -> PackedKeypoints:
+        with self._lock:
+            if row in self._kept:
+                self._kept.move_to_end(row)
+                return self._kept[row]
+            making = self._making.setdefault(row, threading.Lock())
+        # Images of one landmark are tried at about the same time: the second thread waits for what the first makes.
+        with making:
+            with self._lock:
+                if row in self._kept:
+                    return self._kept[row]
+            found = self._detected(row)
+            with self._lock:
+                self._kept[row] = found
+                self._making.pop(row, None)
+                while len(self._kept) > self._n_kept:
+                    self._kept.popitem(last=False)
+        return found
+
+    def _detected(self, row: int) -> PackedKeypoints:
         seen = self.pixels(row)
         if seen is None:
-            return Keypoints.none()
+            return PackedKeypoints.none()
         height, width = seen.pixels.shape[:2]
         full_width, full_height = seen.full_size_px
-        return self._detector.detect(seen.pixels).scaled(full_width / width, full_height / height)
+        found = self._detector.detect_packed(seen.pixels)
+        return found.scaled(full_width / width, full_height / height)
 
     def _parts(self, rows: Sequence[int], boxes: Sequence[Box]) -> Iterator[Pixels]:
         last: tuple[int, Pixels] | None = None
@@ -106,8 +135,13 @@ class Looks:
 
 def part_of(pixels: Pixels, box: Box) -> Pixels:
     """The pixels of `box` of an image [H, W, 3], at least one of them."""
-    height, width = pixels.shape[:2]
+    left, top, right, bottom = sides_of(box, pixels.shape[1], pixels.shape[0])
+    return pixels[top:bottom, left:right]
+
+
+def sides_of(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom in pixels, of at least one pixel."""
     left, right = (min(max(round(share * width), 0), width) for share in (box[0], box[2]))
     top, bottom = (min(max(round(share * height), 0), height) for share in (box[1], box[3]))
     left, top = min(left, width - 1), min(top, height - 1)
-    return pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return left, top, max(right, left + 1), max(bottom, top + 1)

@@ -22,10 +22,11 @@ Checked = dict[str, object]
 # Larger than import keeps by default: only photos that were kept as they came are seen smaller than they are.
 ENOUGH_PX = 1024
 # Where a measure makes a finding (score 0.5), where it is sure enough for policies, and where the score is 1.
-SHARPNESS = (0.56, 0.48, 0.15)
+SHARPNESS = (0.59, 0.52, 0.15)
 BRIGHT_GREY = (45.0, 36.0, 8.0)
 RELIEF_GREY = (6.0, 4.5, 0.0)
-DRAWN_SHARE = (0.78, 0.85, 1.0)
+FRAMED_SHARE = (0.50, 0.56, 0.9)
+ALL_FLAT_SHARE = (0.44, 0.50, 0.9)
 
 
 def check_images(
@@ -131,17 +132,35 @@ def _blurred(check: Row) -> _Doubt | None:
 
 def _drawing(check: Row) -> _Doubt | None:
     flat, edged = _number(check, "flat_share"), _number(check, "edge_share")
-    colours = _number(check, "colours_share")
+    colours, least_flat = _number(check, "colours_share"), _number(check, "least_flat_share")
     said = (
         f"{100 * flat:.0f} of 100 pixels lie in areas of one colour, and {100 * edged:.0f} of 100 of the others on hard "
         f"edges; ten colours make up {100 * colours:.0f} of 100 pixels"
     )
-    return _rises(drawn_share(flat, edged, colours), DRAWN_SHARE, said)
+    frame, spread = _number(check, "frame_flat_share"), _number(check, "frame_spread_grey")
+    framed = framed_share(least_flat, edged, colours, frame, spread)
+    all_flat = all_flat_share(least_flat, edged)
+    doubts = [
+        _rises(framed, FRAMED_SHARE, f"{said}; its borders are of one colour"),
+        _rises(all_flat, ALL_FLAT_SHARE, f"{said}, in nearly every part of it"),
+    ]
+    return max((one for one in doubts if one), key=lambda one: one.score, default=None)
 
 
-def drawn_share(flat: float, edged: float, colours: float) -> float:
-    """How much an image looks drawn, 0 to 1: flat areas, hard edges between them, and few colours, all at once."""
-    return float((flat * min(1.0, 2 * edged) * colours) ** (1 / 3))
+def framed_share(
+    least_flat: float, edged: float, colours: float, frame_flat: float, frame_spread: float
+) -> float:
+    """How much an image looks drawn on paper, 0 to 1: hard edges, few colours, flat areas everywhere, and borders of one colour.
+
+    A tower before a clear sky has all but the last: it stands on the lower border, and the sky is not of one colour.
+    """
+    drawn = (least_flat * min(1.0, 2 * edged) * colours * frame_flat) ** 0.25
+    return float(drawn * (1 - frame_spread / 255))
+
+
+def all_flat_share(least_flat: float, edged: float) -> float:
+    """How much of nearly every part of an image lies in areas of one colour with hard edges, 0 to 1."""
+    return least_flat * min(1.0, 8 * edged)
 
 
 def _falls(value: float, marks: tuple[float, float, float], said: str) -> _Doubt | None:
@@ -165,6 +184,6 @@ def _number(check: Row, name: str) -> float:
 _ABOUT_CONTENT: tuple[tuple[str, Callable[[Row], _Doubt | None]], ...] = (
     (DARK, _dark),
     (BLANK, _blank),
-    (DRAWING, _drawing),
     (BLURRED, _blurred),
+    (DRAWING, _drawing),
 )

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.geometry import matches, verified
+from cairn.models.keypoints import Keypoints
 from cairn.stages.scrub.looks import Looks
 
 Floats = npt.NDArray[np.float32]
@@ -47,7 +48,11 @@ def proof(row: int, others: Ints, *, looks: Looks, seed: int) -> Proof:
 
     Nothing is tried where the image has too few points to tell, such as one that cannot be read.
     """
-    asked = looks.keypoints(row)
+    return proof_of(looks.keypoints(row), others, looks=looks, seed=seed)
+
+
+def proof_of(asked: Keypoints, others: Ints, *, looks: Looks, seed: int) -> Proof:
+    """What matching the points of an image, or of a part of one, with each of `others` gives; see `proof`."""
     if len(asked) < LEAST_POINTS:
         return Proof((), (), ())
     tried: list[tuple[float, int, Ints]] = []

@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 # Another number for each change in the code that finds other things in the same images.
-SCRUB_WAY = 1
+SCRUB_WAY = 2
 # Descriptors of a thousand numbers say little more than these, and a million of them fit in memory.
 N_DIRECTIONS = 512
 
@@ -105,15 +105,22 @@ def scrub(
     rows = duplicate_findings(given.catalog.table, told) + copy_findings(pairs, told)
     rows += pixel_findings(checks, settings=settings)
     rows += support_findings(
-        known, looks=looks, max_candidates=settings.max_candidates, seed=settings.seed, watch=watch
+        known,
+        looks=looks,
+        engine=engine,
+        max_candidates=settings.max_candidates,
+        seed=settings.seed,
+        watch=watch,
     )
     if embedder is not None:
         rows += several_findings(
             known,
             looks=looks,
             search=lambda asked, n: index.search(asked, n_neighbors=n),
+            seams_clear=checks["seam_clear"].to_numpy(),
             max_candidates=settings.max_candidates,
             seed=settings.seed,
+            engine=engine,
             watch=watch,
         )
     return Findings.of(rows)

@@ -9,43 +9,19 @@ from cairn.algorithms.doubting import Doubts, doubts, shares
 from cairn.algorithms.standing import Shown
 from cairn.base.checks import counted
 from cairn.base.watching import Watch
+from cairn.engines.local import Engine
 from cairn.records.findings import NO_LANDMARK, WRONG_LANDMARK
 from cairn.stages.scrub.known import KnownImages
 from cairn.stages.scrub.looks import Looks
-from cairn.stages.scrub.proofs import ENOUGH, Proof, nearest_to, proof
+from cairn.stages.scrub.trying import LEAST_WITNESSES, Album, Tried, try_photos
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MAX_CANDIDATES = 2_000
-N_OWN_TRIED, N_LANDMARKS_TRIED, N_TRIED_OF_EACH = 8, 2, 4
 N_EVIDENCE, N_COUNTED = 5, 10
 # Less likely doubts are not worth a person's time.
 LEAST_SCORE, SURE_SCORE = 0.01, 0.97
-# What the best surprise among the photos tried says of whether the image shows their landmark, as log
-# odds: set by hand from how seldom chance surprises (algorithms/surprise.py), not fitted.
-_SURPRISES = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)
-_OWN_SAYS = (-1.3, -0.5, 0.5, 2.0, 4.0, 5.0)
-_OTHER_SAYS = (-0.7, -0.3, 0.5, 2.0, 3.5, 4.5)
-
-
-@dataclass(frozen=True)
-class _Tried:
-    """What matching said of one image: with photos of its own landmark, and of the likeliest others."""
-
-    own: Proof
-    others: dict[int, Proof]
-
-    @property
-    def own_says(self) -> float:
-        """Log odds that the image shows its own landmark."""
-        return float(np.interp(self.own.best, _SURPRISES, _OWN_SAYS)) if self.own.rows else 0.0
-
-    @property
-    def others_say(self) -> float:
-        """Log odds that it shows another one."""
-        best = max((other.best for other in self.others.values()), default=0.0)
-        return float(np.interp(best, _SURPRISES, _OTHER_SAYS)) if self.others else 0.0
 
 
 @dataclass(frozen=True)
@@ -55,17 +31,9 @@ class _Images:
     known: KnownImages
     own: Ints
     shown: Shown
-    voters: list[Ints]
+    album: Album
     landmark_ids: tuple[str, ...]
     found: Doubts
-
-    def nearest(self, row: int, codes: list[int], n: int) -> Ints:
-        """The `n` photos of these landmarks that are nearest to an image, its copies left out."""
-        voters = np.unique(np.concatenate([self.voters[code] for code in codes]))
-        groups = self.shown.copy_groups
-        return nearest_to(
-            self.known.vectors[row], int(groups[row]), voters, self.known.vectors, groups, n=n
-        )
 
     def own_of(self, row: int) -> list[int]:
         """The image's own landmarks."""
@@ -91,6 +59,7 @@ def support_findings(
     images: KnownImages,
     *,
     looks: Looks | None,
+    engine: Engine,
     max_candidates: int = MAX_CANDIDATES,
     seed: int = 0,
     watch: Watch,
@@ -98,15 +67,18 @@ def support_findings(
     """Findings of the kinds "wrong landmark" and "no landmark", as rows for `Findings.of`.
 
     The score is how likely the finding is right: from how the image stands among its neighbours
-    (`algorithms/doubting.py`), then from which photos of its own and of other landmarks match it.
+    (`algorithms/doubting.py`), then from which photos of its own and of other landmarks match it
+    (`algorithms/saying.py`). A wrong landmark is sure only where two photos of the other one match.
     looks: None leaves the matching out. max_candidates: so many images of each kind are matched, the
-    most doubtful first.
+    most doubtful first. engine: what it finds does not depend on its threads.
     """
     own, shown = images.own_codes(), images.shown()
     rng = np.random.default_rng(seed)
     found = doubts(images.vectors, images.neighbors, own, shown, images.distractors(), rng=rng)
-    every = _Images(images, own, shown, shown.images_of(), images.landmark_ids(), found)
-    tried = _all_tried(every, looks, max_candidates=max_candidates, seed=seed, watch=watch)
+    album = Album(images.vectors, shown.copy_groups, shown.images_of())
+    every = _Images(images, own, shown, album, images.landmark_ids(), found)
+    rows = _doubtful(every, max_candidates) if looks is not None else []
+    tried = {} if looks is None else _all_tried(every, rows, looks, engine, seed, watch)
     wrong, none = found.wrong.copy(), found.none.copy()
     for row, one in tried.items():
         wrong[row] += one.others_say - one.own_says
@@ -123,20 +95,11 @@ def support_findings(
     ]
 
 
-def _all_tried(
-    every: _Images, looks: Looks | None, *, max_candidates: int, seed: int, watch: Watch
-) -> dict[int, _Tried]:
-    """What matching says of the most doubtful images, by row."""
-    if looks is None:
-        return {}
+def _doubtful(every: _Images, most: int) -> list[int]:
+    """The most doubtful images, at most so many of each kind; those that are tried with the same photos together."""
     queues = shares(every.found.wrong, every.found.none)
-    rows = np.unique(np.concatenate([_likeliest(queue, max_candidates) for queue in queues]))
-    tried = {}
-    with watch.phase("match doubtful images", len(rows)) as advance:
-        for row in rows.tolist():
-            tried[row] = _try(every, row, looks, seed)
-            advance(1)
-    return tried
+    rows = np.unique(np.concatenate([_likeliest(queue, most) for queue in queues]))
+    return sorted(rows.tolist(), key=lambda row: (every.own_of(row), every.others_of(row), row))
 
 
 def _likeliest(queue: Doubles, most: int) -> Ints:
@@ -145,40 +108,44 @@ def _likeliest(queue: Doubles, most: int) -> Ints:
     return rows[np.argsort(-queue[rows], kind="stable")[:most]].astype(np.int64)
 
 
-def _try(every: _Images, row: int, looks: Looks, seed: int) -> _Tried:
-    own = every.nearest(row, every.own_of(row), N_OWN_TRIED)
-    others = {
-        code: proof(row, every.nearest(row, [code], N_TRIED_OF_EACH), looks=looks, seed=seed)
-        for code in every.others_of(row)[:N_LANDMARKS_TRIED]
-    }
-    return _Tried(proof(row, own, looks=looks, seed=seed), others)
+def _all_tried(
+    every: _Images, rows: list[int], looks: Looks, engine: Engine, seed: int, watch: Watch
+) -> dict[int, Tried]:
+    """What matching says of each of `rows`."""
+
+    def tried(row: int) -> Tried:
+        own, others = every.own_of(row), every.others_of(row)
+        return try_photos(row, own, others, album=every.album, looks=looks, seed=seed)
+
+    found = {}
+    with watch.phase("match doubtful images", len(rows)) as advance:
+        for row, one in zip(rows, engine.map(tried, rows), strict=True):
+            found[row] = one
+            advance(1)
+    return found
 
 
-def _wrong(every: _Images, row: int, score: float, tried: _Tried | None) -> dict[str, object]:
+def _wrong(every: _Images, row: int, score: float, tried: Tried | None) -> dict[str, object]:
     """A row that says which other landmark an image shows."""
-    own, others = every.own_of(row), every.others_of(row)
-    other, matching, evidence = others[0], "", every.nearest(row, others[:1], N_EVIDENCE).tolist()
-    if tried is not None and tried.others:
-        likely = max(tried.others, key=lambda code: (tried.others[code].best, -others.index(code)))
-        if tried.others[likely].best >= ENOUGH:
-            other = likely
-            matched = list(tried.others[likely].matching)
-            rest = every.nearest(row, [likely], N_EVIDENCE).tolist()
-            evidence = (matched + [one for one in rest if one not in matched])[:N_EVIDENCE]
+    own, other = every.own_of(row), _suggested(every, row, tried)
+    evidence = every.album.nearest(row, [other], N_EVIDENCE).tolist()
+    matching, has_witnesses = "", False
+    if tried is not None and other in tried.others:
+        said = tried.others[other]
+        matched = list(said.proof.matching)
+        evidence = (matched + [one for one in evidence if one not in matched])[:N_EVIDENCE]
+        has_witnesses = said.n_apart >= LEAST_WITNESSES
         matching = (
-            f"; {counted(len(tried.others[other].matching), 'photo')} of {every.names([other])} and "
+            f"; {counted(len(matched), 'photo')} of {every.names([other])} and "
             f"{len(tried.own.matching)} of its own landmark match it point by point"
-            if other in tried.others
-            else ""
         )
     n_other, n_all = every.n_near(row, [other])
     n_own, _ = every.n_near(row, own)
-    is_proven = tried is not None and any(one.best >= ENOUGH for one in tried.others.values())
     return {
         "kind": WRONG_LANDMARK,
         "image_id": every.known.image_ids[row],
         "score": score,
-        "is_sure": is_proven and score >= SURE_SCORE,
+        "is_sure": has_witnesses and score >= SURE_SCORE,
         "reason": f"of its {n_all} nearest photos {n_other} show {every.names([other])} and {n_own} "
         f"{every.names(own)}{matching}",
         "evidence": every.known.ids_of(evidence),
@@ -186,12 +153,26 @@ def _wrong(every: _Images, row: int, score: float, tried: _Tried | None) -> dict
     }
 
 
-def _none(every: _Images, row: int, score: float, tried: _Tried | None) -> dict[str, object]:
+def _suggested(every: _Images, row: int, tried: Tried | None) -> int:
+    """The landmark that an image likely shows: the one whose photos match it best, else the likeliest by neighbours."""
+    others = every.others_of(row)
+    matching = [
+        code
+        for code in others
+        if tried is not None and code in tried.others and tried.others[code].n_apart
+    ]
+    if tried is None or not matching:
+        return others[0]
+    said = tried.others
+    return max(matching, key=lambda code: (said[code].surprise, said[code].proof.best))
+
+
+def _none(every: _Images, row: int, score: float, tried: Tried | None) -> dict[str, object]:
     """A row that says that an image shows no landmark."""
     own = every.own_of(row)
     n_own, n_all = every.n_near(row, own)
-    matching = ""
-    if tried is not None and tried.own.rows:
+    matching, was_possible = "", tried is not None and tried.was_possible
+    if tried is not None and was_possible:
         n_matching, n_tried = len(tried.own.matching), len(tried.own.rows)
         matching = (
             f"; {n_matching or 'none'} of the {n_tried} that were tried match it point by point"
@@ -199,12 +180,12 @@ def _none(every: _Images, row: int, score: float, tried: _Tried | None) -> dict[
     near = every.found.distractors.rows[row]
     near = near[near >= 0]
     alike = "; the photos beside it are like it and show no landmark" if len(near) else ""
-    evidence = near if len(near) else every.nearest(row, own, N_EVIDENCE)
+    evidence = near if len(near) else every.album.nearest(row, own, N_EVIDENCE)
     return {
         "kind": NO_LANDMARK,
         "image_id": every.known.image_ids[row],
         "score": score,
-        "is_sure": tried is not None and score >= SURE_SCORE,
+        "is_sure": was_possible and score >= SURE_SCORE,
         "reason": f"of its {n_all} nearest photos {n_own or 'none'} show {every.names(own)}{matching}{alike}",
         "evidence": every.known.ids_of(evidence),
         "suggested": [],

@@ -2,18 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib import resources
 from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, FastAPI, Header, Query, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from cairn.base.errors import CairnError, DiskError, InputError
+from cairn.base.errors import DiskError, InputError
 from cairn.images.pixels import encode_jpeg
 from cairn.images.store import read_pixels, thumbnail
 from cairn.pipeline.review_rows import ROW_KINDS, Kept
@@ -23,6 +22,7 @@ from cairn.records.verdicts import VERDICTS
 from cairn.version import __version__
 from cairn.web.review.asked import AskedDecision, AskedEvents, AskedName
 from cairn.web.review.guard import Guard
+from cairn.web.review.problems import problem, refuse_in_words
 from cairn.web.review.telling import told_event, told_image, told_named, told_rows
 
 PAGE = resources.files("cairn") / "web" / "review" / "page"
@@ -31,7 +31,6 @@ TYPES = {
     ".svg": "image/svg+xml", ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
 }  # fmt: skip
 SHOWN_BY_BROWSERS = (".jpg", ".png", ".webp")
-MAX_BODY_BYTES = 16_000_000
 MAX_ROWS, MAX_DETAILS = 20_000, 200
 # An image has another address when its bytes are others.
 FOR_GOOD = "private, max-age=31536000, immutable"
@@ -45,7 +44,7 @@ def make_review(desk: Desk, *, reviewer: str | None = None, token: str | None = 
     app = FastAPI(
         title="Cairn review", version=__version__, docs_url=None, redoc_url=None, openapi_url=None
     )
-    _refuse_in_words(app)
+    refuse_in_words(app)
     _serve_page(app)
     _serve_images(app, desk)
     who = _asker(reviewer)
@@ -54,38 +53,6 @@ def make_review(desk: Desk, *, reviewer: str | None = None, token: str | None = 
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.add_middleware(Guard, token=token)
     return app
-
-
-def _refuse_in_words(app: FastAPI) -> None:
-    @app.exception_handler(CairnError)
-    async def told(_request: Request, error: Exception) -> JSONResponse:
-        return _problem(507 if isinstance(error, DiskError) else 400, str(error))
-
-    @app.exception_handler(RequestValidationError)
-    async def misshapen(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return _problem(
-            422, f"the request is not as expected: {where}: {first['msg']}; load the page again"
-        )
-
-    @app.middleware("http")
-    async def refuse_large(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        if request.method == "POST":
-            told = request.headers.get("content-length", "")
-            if not told.isdigit() or "transfer-encoding" in request.headers:
-                return _problem(
-                    411,
-                    "the request does not say its length; a Content-Length was expected; send one",
-                )
-            if int(told) > MAX_BODY_BYTES:
-                return _problem(
-                    413,
-                    f"the request has {int(told):,} bytes; at most {MAX_BODY_BYTES:,} were expected; send less",
-                )
-        return await call_next(request)
 
 
 def _serve_page(app: FastAPI) -> None:
@@ -104,7 +71,7 @@ def _serve_page(app: FastAPI) -> None:
     async def page_file(name: str) -> Response:
         """A file of the page."""
         if name not in files:
-            return _problem(
+            return problem(
                 404,
                 f"the page has no file {name[:100]!r}; one that it names was expected; load the page again",
             )
@@ -118,14 +85,14 @@ def _serve_images(app: FastAPI, desk: Desk) -> None:
     async def answered(image_id: str, read: Callable[[Kept], tuple[bytes, str]]) -> Response:
         kept = desk.rows.kept(image_id)
         if kept is None:
-            return _problem(
+            return problem(
                 404, f"the catalog keeps no image {image_id[:100]!r}; load the page again"
             )
         async with at_once:
             try:
                 content, kind = await asyncio.to_thread(read, kept)
             except InputError as error:
-                return _problem(404, str(error))
+                return problem(404, str(error))
         return Response(content, media_type=kind, headers={"cache-control": FOR_GOOD})
 
     @app.get("/thumbnails/{image_id:path}")
@@ -208,9 +175,10 @@ def _serve_rows(app: FastAPI, desk: Desk, who: Callable[[str], str]) -> None:
     def standing(reviewer: Annotated[str, Depends(who)]) -> JSONResponse:
         """How far the review is, everybody's part in it."""
         now = asdict(desk.standing())
-        return JSONResponse(
-            {"version": desk.rows.version, "n_events": desk.n_events(reviewer), **now}
-        )
+        return JSONResponse({
+            "version": desk.rows.version, "decisions": desk.decisions_state,
+            "n_events": desk.n_events(reviewer), **now,
+        })  # fmt: skip
 
 
 def _serve_events(
@@ -285,7 +253,3 @@ def _events_of(
         else:
             refused.append({"id": one.id, "because": "the decision to take back is not there"})
     return events, refused
-
-
-def _problem(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status_code=status)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from cairn.pipeline.decided_now import DecidedNow
 from cairn.pipeline.review_rows import Named, ReviewRows
 from cairn.pipeline.reviewing import Desk
+from cairn.records.decisions import BY_POLICY
 from cairn.records.verdict_events import Decided, Event
 from cairn.records.verdicts import Verdict
 
@@ -19,14 +21,25 @@ def told_rows(
 ) -> list[JsonValue]:
     """What the page shows of each row; `of_disputed` as in `Desk.opinions`."""
     opinions = desk.opinions(reviewer, rows, of_disputed=of_disputed)
-    told = zip(rows, desk.rows.details(rows), opinions, strict=True)
-    return [_told_row(desk.rows, row, finding, given, reviewer) for row, finding, given in told]
+    findings = desk.rows.details(rows)
+    concerned = {image_id for finding in findings for image_id in _concerned(finding)}
+    decided = desk.decided_now(concerned)
+    told = zip(rows, findings, opinions, strict=True)
+    return [
+        _told_row(desk.rows, row, finding, given, decided, reviewer) for row, finding, given in told
+    ]
+
+
+def _concerned(finding: Mapping[str, object]) -> list[str]:
+    """The image that a finding is about, and those that speak for it as far as they are shown."""
+    return [str(finding["image_id"]), *_strings(finding["evidence"])[:MOST_EVIDENCE]]
 
 
 def _told_row(
-    rows: ReviewRows, row: int, finding: Mapping[str, object], opinions: Sequence[Verdict], reviewer: str
+    rows: ReviewRows, row: int, finding: Mapping[str, object], opinions: Sequence[Verdict],
+    decided: Mapping[str, DecidedNow], reviewer: str,
 ) -> JsonValue:  # fmt: skip
-    image_id, score = str(finding["image_id"]), finding["score"]
+    (image_id, *evidence), score = _concerned(finding), finding["score"]
     regions, named = finding["regions"], finding["suggested"]
     suggested = (
         [_with_image(rows, name) for name in _strings(named)] if isinstance(named, list) else None
@@ -37,12 +50,28 @@ def _told_row(
         "score": round(score, 3) if isinstance(score, float) else None,
         "reason": str(finding["reason"] or ""),
         "image": told_image(rows, image_id),
-        "evidence": [told_image(rows, other) for other in _strings(finding["evidence"])[:MOST_EVIDENCE]],
+        "evidence": [_told_evidence(rows, other, decided) for other in evidence],
+        "decided": _told_decision(rows, decided.get(image_id), is_open=bool(opinions)),
         "suggested": suggested,
         "regions": regions if isinstance(regions, list) else [],
         "same_image": [other for other in rows.rows_of_image[image_id] if other != row],
         "opinions": [_opinion(rows, verdict, is_own=verdict.reviewer == reviewer) for verdict in opinions],
     }  # fmt: skip
+
+
+def _told_evidence(rows: ReviewRows, image_id: str, decided: Mapping[str, DecidedNow]) -> JsonValue:
+    """An image by its id, and why a policy leaves it out now, or null."""
+    now = decided.get(image_id)
+    is_told = now is not None and now.by == BY_POLICY
+    return told_image(rows, image_id) | {"excluded": now.excluded if now and is_told else None}
+
+
+def _told_decision(rows: ReviewRows, now: DecidedNow | None, *, is_open: bool) -> JsonValue:
+    """What is decided about an image, or null; what people said of it is told only where `is_open`."""
+    if now is None or not (is_open or now.by == BY_POLICY):
+        return None
+    shown = None if now.landmark_ids is None else _landmarks(rows, now.landmark_ids)
+    return {"excluded": now.excluded, "landmarks": shown, "because": now.because}
 
 
 def told_image(rows: ReviewRows, image_id: str) -> dict[str, JsonValue]:

@@ -3,6 +3,8 @@
 import { byId, counted, h, number, soon, thumbnailOf } from "./dom.js";
 import { get } from "./server.js";
 
+const isByFinger = () => matchMedia("(pointer: coarse)").matches;
+
 /** One search at a time; `open` gives what was chosen. */
 export class Chooser {
   constructor() {
@@ -25,7 +27,7 @@ export class Chooser {
   open({ title, first = [], none = "", isMany = false }) {
     Object.assign(this, { first, none, isMany, chosen: [], places: [], active: 0 });
     byId("chooser-title").textContent = title;
-    byId("chooser-hint").textContent = isMany ? "Enter adds one; Enter on an empty field ends." : "Enter chooses.";
+    byId("chooser-hint").textContent = isByFinger() ? (isMany ? "Tap them one after the other, then done." : "Tap one.") : isMany ? "Enter adds one, Enter on an empty field ends, Backspace takes the last one away." : "Enter chooses.";
     byId("chooser-done").hidden = !isMany;
     this.words.value = "";
     this.list.replaceChildren();
@@ -46,8 +48,8 @@ export class Chooser {
       byId("chooser-hint").textContent = "The server does not answer; what is listed can be chosen all the same.";
     }
     if (this.searching !== words || !this.dialog.open) return;
-    const offered = words ? [] : this.first;
-    const known = new Set(offered.map((landmark) => landmark.id));
+    const offered = words ? [] : this.first.filter((landmark) => !this.isChosen(landmark));
+    const known = new Set([...offered, ...this.chosen].map((landmark) => landmark.id));
     this.places = [...offered, ...found.filter((landmark) => !known.has(landmark.id))];
     if (!words && this.none) this.places.splice(offered.length, 0, { id: null, name: this.none });
     // With an empty field Enter ends a choice of several, unless an arrow key has led to one.
@@ -60,7 +62,7 @@ export class Chooser {
       h("li", { role: "option", id: `choice-${place}`, "data-place": place, "aria-selected": place === this.active },
         landmark.image?.v ? h("img", { src: thumbnailOf(landmark.image), alt: "" }) : h("span", { class: "blank" }),
         h("span", {}, landmark.name, landmark.country ? h("small", {}, landmark.country) : null),
-        landmark.n_images === undefined ? null : h("small", {}, counted(landmark.n_images, "image"))));
+        landmark.n_images === undefined ? h("small", { class: "note" }, landmark.note ?? "") : h("small", {}, counted(landmark.n_images, "image"))));
     this.list.replaceChildren(...options);
     if (!options.length) this.list.append(h("li", { "aria-disabled": "true" }, h("span"), "No landmark has these words in its name."));
     if (this.active >= 0) this.words.setAttribute("aria-activedescendant", `choice-${this.active}`);
@@ -69,7 +71,19 @@ export class Chooser {
   }
 
   drawChosen() {
-    byId("chosen").replaceChildren(...this.chosen.map((landmark, i) => h("span", {}, `${number(i + 1)}. ${landmark.name}`)));
+    byId("chosen").replaceChildren(...this.chosen.map((landmark, i) =>
+      h("button", { title: "take it away", "aria-label": `take away ${landmark.name}`, onclick: () => this.drop(i) }, `${number(i + 1)}. ${landmark.name} ×`)));
+  }
+
+  isChosen(landmark) {
+    return this.chosen.some((one) => one.id === landmark.id);
+  }
+
+  drop(place) {
+    this.chosen.splice(place, 1);
+    this.words.focus();
+    this.drawChosen();
+    this.search();
   }
 
   pressed(event) {
@@ -79,7 +93,10 @@ export class Chooser {
       event.preventDefault();
       this.active = Math.max(0, Math.min(this.places.length - 1, this.active + moves[event.key]));
       this.draw();
-    } else if (event.key === "Enter") {
+    } else if (event.key === "Backspace" && !this.words.value && this.chosen.length) {
+      event.preventDefault();
+      this.drop(this.chosen.length - 1);
+    } else if (event.key === "Enter" && event.target === this.words) {
       event.preventDefault();
       if (this.active >= 0) this.take(this.places[this.active]);
       else this.finish(this.chosen);
@@ -95,7 +112,7 @@ export class Chooser {
     if (!landmark) return;
     if (landmark.id === null) return this.finish([]);
     if (!this.isMany) return this.finish([landmark]);
-    if (!this.chosen.some((one) => one.id === landmark.id)) this.chosen.push(landmark);
+    if (!this.isChosen(landmark)) this.chosen.push(landmark);
     this.words.value = "";
     this.words.focus();
     this.drawChosen();

@@ -11,7 +11,9 @@ export class Decider {
   }
 
   get suggestions() {
-    return this.page.details.get(this.page.grid.focusedRow)?.suggested ?? [];
+    const detail = this.page.details.get(this.page.grid.focusedRow);
+    const ofCopy = detail?.kind === "under two landmarks" ? detail.evidence[0]?.landmarks : null;
+    return detail?.suggested ?? ofCopy ?? [];
   }
 
   /** The verdict about what is chosen; 'wrong', and 'several' where nothing is suggested, ask which landmarks. */
@@ -20,11 +22,12 @@ export class Decider {
     if (!rows.length) return;
     if (verdict === "wrong") {
       const title = rows.length > 1 ? `Which landmark do these ${rows.length} show?` : "Which landmark does it show?";
-      const chosen = await this.page.chooser.open({ title, first: this.suggestions, none: "another one, not known which" });
+      const chosen = await this.page.chooser.open({ title, first: this.suggestions.map((one) => ({ ...one, note: "suggested" })), none: "another one, not known which" });
       if (chosen) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
     } else if (verdict === "several" && (isAsking || (rows.length === 1 && this.suggestions.length < 2))) {
       const own = this.page.details.get(rows[0])?.image.landmarks ?? [];
-      const first = [...new Map([...own, ...this.suggestions].map((one) => [one.id, one])).values()];
+      const noted = [...own.map((one) => ({ ...one, note: "said so far", image: this.page.panel.known(one.id)[0] })), ...this.suggestions.map((one) => ({ ...one, note: "suggested" }))];
+      const first = [...new Map(noted.map((one) => [one.id, one])).values()];
       const chosen = await this.page.chooser.open({ title: "Which landmarks, the main one first?", first, isMany: true });
       if (chosen?.length >= 2) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
       else if (chosen) toast("Several are two or more; nothing was decided.");
@@ -42,6 +45,10 @@ export class Decider {
       return;
     }
     const [verdict] = verdicts;
+    if (!verdict) {
+      toast("Of these say which: keep, wrong or several.");
+      return;
+    }
     const isNamed = chosen.length > 1 || this.suggestions.length >= (verdict === "several" ? 2 : 1);
     if ((verdict === "wrong" || verdict === "several") && !isNamed) this.decide(verdict);
     else this.put(verdict, chosen, null, this.suggestions.map((one) => one.name));
@@ -60,7 +67,7 @@ export class Decider {
 
   /** To the next row without a verdict after those just decided. */
   goOn(rows) {
-    const { grid, log } = this.page;
+    const { grid, queues } = this.page;
     const wasSelection = grid.selected.size > 0;
     if (wasSelection) grid.select([]);
     const decided = new Set(rows);
@@ -71,10 +78,23 @@ export class Decider {
         break;
       }
     }
-    for (let place = last + 1; place < grid.order.length; place += 1) {
-      if (!log.codeOf(grid.order[place])) return grid.goTo(place);
+    const after = this.undecidedFrom(last + 1);
+    if (after >= 0) return grid.goTo(after);
+    const before = this.undecidedFrom(0);
+    if (before >= 0) {
+      toast("Back at the first one that is left.");
+      return grid.goTo(before);
     }
+    if (queues.isEmptied) return this.page.allDecided();
+    if (last + 1 >= grid.order.length) toast("This is the last one here.");
     return grid.goTo(Math.min(last + 1, grid.order.length - 1));
+  }
+
+  /** The place of the first row without a verdict from `place` on, or -1. */
+  undecidedFrom(place) {
+    const { grid, log } = this.page;
+    for (let one = place; one < grid.order.length; one += 1) if (!log.codeOf(grid.order[one])) return one;
+    return -1;
   }
 
   nextUndecided() {
@@ -94,7 +114,10 @@ export class Decider {
     if (!decision) return toast(`Nothing to ${what}.`);
     page.outbox.put({ event: what, id: newId(), at: Date.now() / 1000, of: decision.id });
     const words = `${what === "undo" ? "undone" : "done again"}: ${decision.verdict}${decision.rows.length > 1 ? ` for ${counted(decision.rows.length, "image")}` : ""}`;
-    const place = page.grid.order.indexOf(decision.rows[0]);
+    const row = decision.rows[0];
+    // It had left the view, and belongs there again.
+    if (!page.grid.order.includes(row) && page.queues.shownTest()(row)) page.showView({ focusRow: row });
+    const place = page.grid.order.indexOf(row);
     page.changed();
     if (place >= 0) page.grid.goTo(place);
     toast(place >= 0 ? words : `${words} (not among those shown)`);

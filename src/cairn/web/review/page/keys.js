@@ -7,7 +7,7 @@ import { VERDICTS } from "./words.js";
 const KEYS = [
   ...VERDICTS.map(({ verdict, key, help }) => ({ keys: [key], shown: key.toUpperCase(), says: `${verdict}: ${help}`, act: (page) => page.decider.decide(verdict) })),
   { keys: ["S"], shown: "Shift+S", says: "several, searched by name", act: (page) => page.decider.decide("several", { isAsking: true }) },
-  { keys: ["a", "A"], shown: "A", says: "agree: what the finding says", act: (page) => page.decider.agree() },
+  { keys: ["a", "A"], shown: "A", says: "agree: what the finding says; of a photo under two landmarks say which", act: (page) => page.decider.agree() },
   { keys: ["z"], shown: "Z", says: "undo, as often as you like (Ctrl+Z too)", act: (page) => page.decider.undo() },
   { keys: ["y", "Z"], shown: "Y", says: "redo (Ctrl+Y, Shift+Z too)", act: (page) => page.decider.redo() },
   { keys: ["g", "G"], shown: "G", says: "select the whole group: all copies of one image, or all of one landmark", act: (page) => page.decider.selectGroup() },
@@ -19,9 +19,11 @@ const KEYS = [
   { keys: ["Q"], act: (page) => page.queues.step(-1) },
   { keys: ["/"], shown: "/", says: "show only one landmark", act: (page) => page.decider.pickLandmark() },
   { keys: ["r", "R"], shown: "R", says: "show anew: what is decided leaves the undecided", act: (page) => page.showView() },
-  { keys: ["e", "E", "Enter"], shown: "E, Enter", says: "see it large", act: (page) => page.enlarge() },
+  { keys: ["e", "E", "Enter"], shown: "E, Enter", says: "see it large; verdicts and arrows work there too", act: (page) => page.enlarge() },
   { keys: ["?"], shown: "?", says: "these keys", act: () => showHelp() },
 ];
+// What can be done while the image in question is seen large.
+const WHILE_LARGE = new Set([...VERDICTS.map(({ key }) => key), "a", "z", "y", "x"]);
 const ACTS = new Map(KEYS.flatMap(({ keys, act }) => keys.map((key) => [key, act])));
 const BUTTON_KEYS = new Set([" ", "Enter"]);
 
@@ -34,9 +36,24 @@ function pressed(page, event) {
   const isTyping = target.closest?.("input:not([type=radio]), textarea, select, dialog");
   if (isTyping || event.altKey || event.isComposing) return;
   const key = latin(event);
-  if (event.ctrlKey || event.metaKey) return pressedWithCtrl(page, event, key.toLowerCase());
   if (target.closest?.("button, a, summary, label") && BUTTON_KEYS.has(key)) return;
   if (target.type === "radio" && key.startsWith("Arrow")) return;
+  obey(page, event, key);
+}
+
+/** Over the image in question, seen large: a verdict or a step leads to the next one, which is large too. */
+export function pressedWhileLarge(page, event) {
+  const key = latin(event);
+  const isWithCtrl = event.ctrlKey || event.metaKey;
+  const isOurs = isWithCtrl ? "zy".includes(key.toLowerCase()) : WHILE_LARGE.has(key.toLowerCase()) || moveOf(page.grid, key) !== null;
+  if (!isOurs || event.altKey) return;
+  page.large.close();
+  obey(page, event, key);
+  if (!document.querySelector("dialog[open]")) page.enlarge();
+}
+
+function obey(page, event, key) {
+  if (event.ctrlKey || event.metaKey) return obeyWithCtrl(page, event, key.toLowerCase());
   const place = moveOf(page.grid, key);
   const act = ACTS.get(key) ?? (key.length === 1 ? ACTS.get(key.toLowerCase()) : undefined);
   if (place !== null) page.grid.goTo(place, { extend: event.shiftKey });
@@ -45,7 +62,7 @@ function pressed(page, event) {
   event.preventDefault();
 }
 
-function pressedWithCtrl(page, event, key) {
+function obeyWithCtrl(page, event, key) {
   if (key === "z" && event.shiftKey) page.decider.redo();
   else if (key === "z") page.decider.undo();
   else if (key === "y") page.decider.redo();

@@ -1,30 +1,41 @@
-// One image as large as the window, with its regions.
+// One image as large as the window, with its regions; the image in question can be decided about there.
 
-import { byId, h, wholeOf } from "./dom.js";
+import { byId, h, thumbnailOf, wholeOf } from "./dom.js";
 import { altOf, drawn } from "./panel.js";
 
 const MOST_SHARE = 0.94;
 const MOST_TIMES = 2;
+const CLOSING = new Set(["e", "E", "Enter", " "]);
 
 export class Large {
-  constructor() {
+  /** onKey(event): a key over the image in question. */
+  constructor({ onKey }) {
     this.dialog = byId("large");
-    byId("large-close").addEventListener("click", () => this.dialog.close());
-    byId("large-photo").addEventListener("click", () => this.dialog.close());
+    byId("large-close").addEventListener("click", () => this.close());
+    byId("large-photo").addEventListener("click", () => this.close());
     this.dialog.addEventListener("keydown", (event) => {
-      if (["e", "E", "Enter", " "].includes(event.key)) {
+      if (CLOSING.has(event.key)) {
         event.preventDefault();
-        this.dialog.close();
-      }
+        this.close();
+      } else if (this.isInQuestion) onKey(event);
     });
   }
 
-  open(image, regions, names) {
+  close() {
+    this.dialog.close();
+  }
+
+  /** words: of the image in question, what is known of it; empty for any other image. */
+  open(image, regions, names, { words = "" } = {}) {
+    this.isInQuestion = words !== "";
     const times = Math.min((MOST_SHARE * innerWidth) / image.width, (MOST_SHARE * innerHeight) / image.height, MOST_TIMES);
     const box = byId("large-photo");
     box.style.width = `${Math.round(image.width * times)}px`;
     box.style.height = `${Math.round(image.height * times)}px`;
-    box.replaceChildren(h("img", { src: wholeOf(image), alt: altOf(image) }), ...drawn(regions, image, names));
+    // The small one is there at once, and stands under the large one until that has come.
+    box.replaceChildren(h("img", { src: thumbnailOf(image), alt: "" }), h("img", { src: wholeOf(image), alt: altOf(image), class: "whole" }), ...drawn(regions, image, names));
+    byId("large-words").textContent = words;
+    byId("large-words").hidden = !words;
     this.dialog.showModal();
   }
 }

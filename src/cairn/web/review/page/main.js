@@ -1,19 +1,21 @@
 // The page as a whole: begins, joins its parts, and turns keys and buttons into verdicts.
 
 import { announce, byId, h, toast, wait } from "./dom.js";
+import { showEmpty } from "./empty.js";
 import { Grid } from "./grid.js";
-import { listenToKeys, showHelp } from "./keys.js";
+import { listenToKeys, pressedWhileLarge, showHelp } from "./keys.js";
 import { Large } from "./large.js";
 import { Log } from "./log.js";
 import { askName } from "./name.js";
 import { Outbox } from "./outbox.js";
 import { isPair, Panel } from "./panel.js";
 import { Queues } from "./queues.js";
+import { Saving } from "./saving.js";
 import { Chooser } from "./chooser.js";
 import { Decider } from "./decider.js";
 import { Details, Rows } from "./rows.js";
 import { decideAs, get, Refused } from "./server.js";
-import { AGREEING, VERDICTS } from "./words.js";
+import { AGREEING, QUEUE_NOTES, VERDICTS } from "./words.js";
 
 const ASK_AGAIN_MS = 12_000;
 const FOCUS_KEY = "cairn-review-focus";
@@ -52,15 +54,20 @@ class Page {
   constructor(rows, log, whose) {
     Object.assign(this, { rows, log });
     this.details = new Details((came) => this.detailsCame(came));
-    this.large = new Large();
-    this.panel = new Panel({ onLarge: (...shown) => this.large.open(...shown) });
+    this.saving = new Saving();
+    this.large = new Large({ onKey: (event) => pressedWhileLarge(this, event) });
+    this.panel = new Panel({
+      onLarge: (...shown) => this.large.open(...shown),
+      onEnlarge: () => this.enlarge(),
+      onOthers: () => this.decider.decide("several", { isAsking: true }),
+    });
     this.chooser = new Chooser();
     this.grid = new Grid(byId("grid"), byId("sheet"), byId("band"), {
       detail: (row) => this.details.get(row),
       need: (inSight, how) => this.details.need(inSight, how),
       code: (row) => log.codeOf(row),
       mark: (row) => this.markOf(row),
-      tag: (row) => (this.queues.queue === "all" || rows.kindOf(row) !== this.queues.queue ? rows.kindOf(row) : ""),
+      tag: (row) => (this.queues.isOfOneKind ? "" : rows.kindOf(row)),
       label: (row) => this.labelOf(row),
       isPair: (row) => isPair(rows.kindOf(row)),
       onFocus: (row) => this.focused(row),
@@ -135,6 +142,7 @@ class Page {
         this.drawPanel();
       }
       this.queues.learn(standing);
+      this.learnDecisions(standing.decisions);
       // The queue of what is disputed is known only now.
       if (this.queues.queue === "disputed" && !this.grid.order.length && standing.disputed.length) this.showView();
       const isBehind = standing.n_events !== this.log.confirmed.length && !this.log.pending.length;
@@ -143,6 +151,15 @@ class Page {
       this.isCutOff = true;
     }
     return undefined;
+  }
+
+  /** Where a policy was applied meanwhile, what was told of images is asked for anew. */
+  learnDecisions(state) {
+    if (this.decisions !== undefined && this.decisions !== state) {
+      this.details.clear();
+      this.grid.draw();
+    }
+    this.decisions = state;
   }
 
   /** Events that this page does not know yet: all at first, later those of another window. */
@@ -158,7 +175,13 @@ class Page {
     this.drawTools();
   }
 
-  showView({ focusRow = Number(sessionStorage.getItem(FOCUS_KEY) ?? -1) } = {}) {
+  /** The row where the focus was in this queue, if it was the last one looked at; else -1. */
+  get focusBefore() {
+    const [row, queue] = (sessionStorage.getItem(FOCUS_KEY) ?? "").split(" in ");
+    return queue === this.queues.queue ? Number(row) : -1;
+  }
+
+  showView({ focusRow = this.focusBefore } = {}) {
     const { queues } = this;
     if (this.details.isDisputedView !== (queues.queue === "disputed")) {
       this.details.isDisputedView = queues.queue === "disputed";
@@ -169,30 +192,36 @@ class Page {
     byId("view-title").textContent = queues.landmark ? `${queues.title()}: ${queues.landmark.name}` : queues.title();
     byId("empty").hidden = order.length > 0;
     byId("verdicts").toggleAttribute("inert", !order.length);
-    if (!order.length) {
-      const isDone = queues.state === "undecided" && !queues.landmark;
-      byId("empty").replaceChildren(h("h3", {}, isDone ? "All decided here" : "Nothing to show"),
-        h("p", { class: "soft" }, isDone ? "Q goes to the next queue. Decisions can still be changed: choose 'decided' on the left." : "Choose another queue or filter."));
-    }
+    byId("grid").classList.toggle("is-dimming", queues.state !== "decided" && queues.queue !== "disputed");
+    if (!order.length) showEmpty(this);
+    byId("view-note").textContent = QUEUE_NOTES[queues.queue] ?? "";
+    byId("view-note").hidden = !order.length || !QUEUE_NOTES[queues.queue];
     queues.draw();
     this.drawTools();
   }
 
+  /** Nothing undecided is left in the view. */
+  allDecided() {
+    this.showView({ focusRow: -1 });
+    announce("all decided here");
+  }
+
   focused(row) {
     byId("view-count").textContent = row >= 0 ? this.grid.words() : "";
-    if (row < 0) return this.panel.empty();
-    sessionStorage.setItem(FOCUS_KEY, row);
-    this.details.need([row]);
+    if (row >= 0) {
+      sessionStorage.setItem(FOCUS_KEY, `${row} in ${this.queues.queue}`);
+      this.details.need([row]);
+    }
     this.drawPanel();
-    return undefined;
   }
 
   drawPanel() {
     const row = this.grid.focusedRow;
-    if (row < 0) return;
-    this.panel.show(row, this.details.get(row), this.rows.kindOf(row));
-    const verdict = this.log.verdictOf(row);
-    const agreeing = AGREEING[this.rows.kindOf(row)];
+    const kind = row < 0 ? "" : this.rows.kindOf(row);
+    if (row < 0) this.panel.empty();
+    else this.panel.show(row, this.details.get(row), kind);
+    const verdict = row < 0 ? null : this.log.verdictOf(row);
+    const agreeing = AGREEING[kind];
     for (const button of byId("verdicts").querySelectorAll("[data-verdict]")) {
       button.setAttribute("aria-pressed", button.dataset.verdict === verdict);
       button.classList.toggle("is-agreeing", button.dataset.verdict === agreeing);
@@ -237,26 +266,13 @@ class Page {
 
   enlarge() {
     const detail = this.details.get(this.grid.focusedRow);
-    if (detail?.image.v) this.large.open(detail.image, detail.regions, (detail.suggested ?? []).map((landmark) => landmark.name));
+    const names = (detail?.suggested ?? []).map((landmark) => landmark.name);
+    if (detail?.image.v) this.large.open(detail.image, detail.regions, names, { words: this.labelOf(this.grid.focusedRow) });
   }
 
-  savedChanged({ state, n, problem }) {
-    const words = { saved: "saved", saving: `saving ${n}`, unsaved: `not saved: ${n}` };
-    const pill = byId("saved");
-    if (pill.textContent === words[state] && pill.dataset.state === state) return;
-    pill.dataset.state = state;
-    pill.textContent = words[state];
-    pill.title = state === "unsaved" ? `${problem}; what you decide is kept in this browser and sent again and again` : "";
-    if (state === "unsaved" && !this.isUnsaved) {
-      this.isUnsaved = this.isCutOff = true;
-      const words = `Not saved yet: ${problem}. Go on; it is sent again and again.`;
-      toast(words, { isProblem: true });
-      announce(words);
-    } else if (state === "saved" && this.isUnsaved) {
-      this.isUnsaved = false;
-      toast("All saved again.");
-      announce("all saved again");
-    }
+  savedChanged(told) {
+    if (told.state === "unsaved") this.isCutOff = true;
+    this.saving.show(told);
   }
 
   saved(events) {

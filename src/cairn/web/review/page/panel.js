@@ -4,7 +4,7 @@ import { byId, h, namesOf, percent, thumbnailOf, wholeOf } from "./dom.js";
 import { get } from "./server.js";
 import { STYLES } from "./words.js";
 
-const PAIRS = new Set(["exact copy", "near copy", "copy across parts"]);
+const PAIRS = new Set(["exact copy", "near copy", "copy across parts", "under two landmarks"]);
 const SETTLED_MS = 110;
 // While the server is away, an empty place says more than a broken picture; the panel is drawn anew when it is back.
 const hide = (event) => (event.target.style.visibility = "hidden");
@@ -12,16 +12,17 @@ const hide = (event) => (event.target.style.visibility = "hidden");
 export const isPair = (kind) => PAIRS.has(kind);
 
 export class Panel {
-  /** onLarge(image, regions, names): someone wants to see an image large. */
-  constructor({ onLarge }) {
+  /** onLarge(image, regions, names): someone wants to see an image large. onEnlarge(): the one in question. onOthers(): to name other landmarks. */
+  constructor({ onLarge, onEnlarge, onOthers }) {
     this.box = byId("panel-content");
-    this.onLarge = onLarge;
+    Object.assign(this, { onLarge, onEnlarge, onOthers });
     this.typical = new Map();
     this.timer = 0;
     this.row = -1;
   }
 
   empty() {
+    clearTimeout(this.timer);
     this.row = -1;
     this.box.replaceChildren();
   }
@@ -40,24 +41,24 @@ export class Panel {
     this.box.replaceChildren(photos, ...this.words(detail), ...this.evidence(detail), this.below);
     byId("panel").scrollTop = isSame ? byId("panel").scrollTop : 0;
     // While someone runs through the images, only the last one fetches more.
-    this.timer = setTimeout(() => this.settle(row, detail), SETTLED_MS);
+    this.timer = setTimeout(() => this.settle(detail), SETTLED_MS);
   }
 
-  photo(image, detail = null) {
+  photo(image, detail = null, { isInQuestion = detail !== null } = {}) {
     if (!image.v) return h("p", { class: "soft" }, "This image is no longer there.");
     const names = (detail?.suggested ?? []).map((landmark) => landmark.name);
     const regions = detail?.regions ?? [];
     const photo = h("img", { src: thumbnailOf(image), alt: altOf(image), "data-whole": wholeOf(image), onerror: hide });
     const style = { "--ratio": String(image.width / image.height || 1) };
-    const open = () => this.onLarge(image, regions, names);
+    const open = () => (isInQuestion ? this.onEnlarge() : this.onLarge(image, regions, names));
     return h("button", { class: "photo", style, title: "see it large (E)", onclick: open }, photo, ...drawn(regions, image, names));
   }
 
   pair(detail) {
     const stays = detail.evidence[0];
-    const said = (image, words) => h("figure", {}, this.photo(image), h("figcaption", {}, words));
+    const said = (image, words) => h("figure", {}, this.photo(image, null, { isInQuestion: image === detail.image }), h("figcaption", {}, words, leftOut(image)));
     const where = (image) => namesOf(image.landmarks) || "no landmark";
-    return h("div", { class: "two-photos" }, said(detail.image, `this one: ${where(detail.image)}`), said(stays, `stays: ${where(stays)}`));
+    return h("div", { class: "two-photos" }, said(detail.image, `this one: ${where(detail.image)}`), said(stays, `${detail.kind === "under two landmarks" ? "its copy" : "stays"}: ${where(stays)}`));
   }
 
   words(detail) {
@@ -73,9 +74,16 @@ export class Panel {
     return [
       h("h2", { class: "panel-title" }, shown),
       h("p", { class: "panel-kind" }, h("b", {}, detail.kind), h("span", {}, score), h("span", {}, size)),
-      h("p", { class: "reason" }, detail.reason, suggested ? h("span", { class: "soft" }, ` Suggested: ${suggested}.`) : ""),
+      h("p", { class: "reason" }, sentence(detail.reason), suggested ? h("span", { class: "soft" }, ` Suggested: ${suggested}.`) : "", this.nameOthers(detail)),
+      detail.decided ? h("p", { class: "decided-now" }, decisionWords(detail.decided)) : null,
       opinions.length ? h("ul", { class: "opinions", "aria-label": "Verdicts" }, opinions) : null,
     ].filter(Boolean);
+  }
+
+  /** A finger has no Shift+S. */
+  nameOthers(detail) {
+    if ((detail.suggested ?? []).length < 2) return null;
+    return h("button", { class: "link", title: "name the landmarks yourself (Shift+S)", onclick: () => this.onOthers() }, "Name others…");
   }
 
   evidence(detail) {
@@ -90,25 +98,33 @@ export class Panel {
       h("figure", {},
         h("button", { class: "thumb", title: "see it large", onclick: () => this.onLarge(image, [], []) },
           h("img", { src: thumbnailOf(image), alt: altOf(image), loading: "lazy", onerror: hide })),
-        isNamed ? h("figcaption", {}, namesOf(image.landmarks) || "no landmark") : null));
+        isNamed ? h("figcaption", { title: image.excluded ? `left out now: ${image.excluded}` : null }, namesOf(image.landmarks) || "no landmark", image.excluded ? h("span", { class: "left-out" }, "left out") : null) : null));
     return [h("h3", { class: "strip-title" }, title), h("div", { class: "strip" }, figures)];
   }
 
   /** The focus stays here: the whole photos and the landmarks' own photos are fetched. */
-  async settle(row, detail) {
+  async settle(detail) {
     for (const photo of this.box.querySelectorAll("img[data-whole]")) {
       const whole = new Image();
       whole.onload = () => (photo.src = whole.src);
       whole.src = photo.dataset.whole;
     }
     const wanted = [...(detail.image.landmarks ?? []), ...(detail.suggested ?? [])];
+    const seen = new Set([detail.image.id, ...detail.evidence.map((image) => image.id)]);
     const unique = [...new Map(wanted.map((landmark) => [landmark.id, landmark])).values()].slice(0, 4);
+    // The same row may be drawn anew meanwhile, which then has a place of its own.
+    const { below } = this;
     for (const landmark of unique) {
       const images = await this.typicalOf(landmark.id);
-      if (row !== this.row || !this.below.isConnected) return;
-      const others = images.filter((image) => image.id !== detail.image.id);
-      this.below.append(...this.strip(`${landmark.name}: other photos`, others, { isNamed: false }));
+      if (!below.isConnected) return;
+      const others = images.filter((image) => !seen.has(image.id));
+      below.append(...this.strip(`${landmark.name}: typical photos`, others, { isNamed: false }));
     }
+  }
+
+  /** The typical photos of a landmark as far as they have come. */
+  known(landmarkId) {
+    return this.typical.get(landmarkId) ?? [];
   }
 
   async typicalOf(landmarkId) {
@@ -127,7 +143,7 @@ export class Panel {
 export function drawn(regions, image, names) {
   return regions.map(([left, top, right, bottom], i) =>
     h("span", {
-      class: `region r${1 + (i % 3)}`,
+      class: `region r${1 + (i % 3)} ${whereNamed(left / image.width, top / image.height, bottom / image.height)}`,
       style: {
         left: `${(100 * left) / image.width}%`, top: `${(100 * top) / image.height}%`,
         width: `${(100 * (right - left)) / image.width}%`, height: `${(100 * (bottom - top)) / image.height}%`,
@@ -137,4 +153,27 @@ export function drawn(regions, image, names) {
 
 export function altOf(image) {
   return `photo of ${namesOf(image.landmarks) || "no landmark"}`;
+}
+
+function decisionWords({ excluded, landmarks, because }) {
+  const shown = landmarks ? `shows by decision: ${namesOf(landmarks) || "no landmark"}` : "";
+  return [h("b", {}, excluded ? `Left out now (${excluded})` : `Now ${shown}`), h("span", {}, `, ${because}`)];
+}
+
+function leftOut(image) {
+  return image.excluded ? h("span", { class: "left-out" }, `left out now: ${image.excluded}`) : null;
+}
+
+/** A reason as a sentence of its own. */
+function sentence(words) {
+  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : "";
+}
+
+const LOW_SHARE = 0.14;
+
+/** Where the name of a region stands, so that it hides no small one and is not cut off at the border; all in shares. */
+function whereNamed(left, top, bottom) {
+  const side = left > 0.6 ? "is-named-right" : "";
+  if (bottom - top >= LOW_SHARE) return side;
+  return `${side} ${top > LOW_SHARE ? "is-named-above" : "is-named-below"}`;
 }

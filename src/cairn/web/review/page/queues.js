@@ -56,17 +56,40 @@ export class Queues {
 
   /** The rows to show now. In the disputed view others' verdicts are seen, and one's own do not hide a row. */
   order() {
+    const isShown = this.shownTest();
+    const found = [];
+    for (let row = 0; row < this.rows.nLoaded && found.length < MOST_SHOWN; row += 1) if (isShown(row)) found.push(row);
+    return Int32Array.from(found);
+  }
+
+  /** Whether a row is in the queue and passes the filters. */
+  shownTest() {
     const inQueue = this.test(this.queue);
     const isAnyState = this.state === "all" || this.queue === "disputed";
     const wanted = this.state === "decided";
-    const found = [];
-    for (let row = 0; row < this.rows.nLoaded && found.length < MOST_SHOWN; row += 1) {
-      if (!inQueue(row)) continue;
-      if (this.landmark && this.rows.landmark[row] !== this.landmark.place) continue;
-      if (!isAnyState && this.log.codeOf(row) > 0 !== wanted) continue;
-      found.push(row);
-    }
-    return Int32Array.from(found);
+    return (row) => {
+      if (!inQueue(row) || (this.landmark && this.rows.landmark[row] !== this.landmark.place)) return false;
+      return isAnyState || this.log.codeOf(row) > 0 === wanted;
+    };
+  }
+
+  /** Whether the view gets empty when all is decided. */
+  get isEmptied() {
+    return this.state === "undecided" && this.queue !== "disputed";
+  }
+
+  /** Whether its name says already of what kind all in it are. */
+  get isOfOneKind() {
+    return this.queue === "audit-clear" || this.rows.kinds.includes(this.queue);
+  }
+
+  /** The next queue with something left to decide, or null. */
+  nextLeft() {
+    const counts = this.counts();
+    const names = this.names.filter((queue) => queue !== "accepted");
+    const place = names.indexOf(this.queue) + 1;
+    const from = [...names.slice(place), ...names.slice(0, place)];
+    return from.find((queue) => queue !== this.queue && counts[queue].left > 0) ?? null;
   }
 
   get names() {
@@ -80,7 +103,8 @@ export class Queues {
   /** Goes to the next queue that has something left, or the one before. */
   step(by) {
     const counts = this.counts();
-    const there = ["all", ...this.names].filter((queue) => counts[queue].all > 0 || queue === this.queue);
+    const wanted = this.state === "undecided" ? "left" : "all";
+    const there = ["all", ...this.names].filter((queue) => counts[queue][wanted] > 0 || queue === this.queue);
     const place = there.indexOf(this.queue);
     this.choose({ queue: there[(place + by + there.length) % there.length] });
   }
@@ -147,6 +171,10 @@ export class Queues {
     byId("progress").value = all - left;
     if (this.queue === "disputed") {
       byId("progress-words").textContent = `${counted(all, "finding")} disputed`;
+      return;
+    }
+    if (this.queue === "accepted" || !all) {
+      byId("progress-words").textContent = all ? `${number(all)} accepted` : "nothing to decide";
       return;
     }
     const rate = this.log.rate();

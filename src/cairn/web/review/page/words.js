@@ -14,15 +14,24 @@ export const STYLES = Object.fromEntries(VERDICTS.map((one) => [one.verdict, one
 
 const BAD = ["too small", "blurred", "dark", "blank", "odd shape", "drawing"];
 
-/** The verdict that agrees with a kind of finding. */
+/** The verdict that agrees with a kind of finding. Of an image under two landmarks any may be right. */
 export const AGREEING = {
   "exact copy": "copy", "near copy": "copy", "copy across parts": "copy",
-  "under two landmarks": "several", "wrong landmark": "wrong", "no landmark": "no landmark", "several landmarks": "several",
+  "wrong landmark": "wrong", "no landmark": "no landmark", "several landmarks": "several",
   ...Object.fromEntries(BAD.map((kind) => [kind, "bad"])),
   "no finding": "keep",
 };
 
 export const QUEUE_NAMES = {
   all: "all doubts", accepted: "all accepted", disputed: "disputed",
-  "audit-accepted": "audit: accepted", "audit-clear": "audit: no finding",
+  "audit-accepted": "audit of accepted", "audit-clear": "audit of no finding",
+};
+
+/** What is to be done in queues that do not say it by their name. */
+export const QUEUE_NOTES = {
+  "under two landmarks": "Copies that are said to show different things. Keep where this one is right; else wrong, which offers what its copy shows.",
+  accepted: "Accepted without asking anybody; nothing has to be decided here.",
+  disputed: "Reviewers differ about these. Change your own verdict where another one convinces you.",
+  "audit-accepted": "A sample of what was accepted without asking. Agree where that is right; keep what should stay as it is.",
+  "audit-clear": "A sample of images in which nothing was found. Keep what is right; of the others say what is wrong.",
 };
