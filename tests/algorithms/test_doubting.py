@@ -91,7 +91,10 @@ def test_the_same_seed_gives_the_same_doubts() -> None:
 def test_one_landmark_alone_doubts_nothing() -> None:
     vectors, codes = world(n_none=0)
     found = doubted(vectors, np.zeros_like(codes))
-    assert (found.wrong == 0).all()
+    assert np.isneginf(found.wrong).all()
+    wrong, none = shares(found.wrong, found.none)
+    assert not wrong.any()
+    assert not none.any()
     assert (found.others.landmarks == -1).all()
 
 

@@ -280,3 +280,14 @@ def test_another_queue_begins_at_its_most_doubtful_and_a_reload_stays_where_it_w
     says(page, "#view-count", "15 of 15")
     page.reload()
     says(page, "#view-count", "15 of 15")
+
+
+def test_enter_takes_what_was_typed_however_fast(visit: Callable[..., "Page"], work: Path) -> None:
+    page = visit(of="#queue=wrong+landmark")
+    pressed(page, "w")
+    page.keyboard.type("brunn")
+    page.keyboard.press("Enter")
+    waits_for(page, "1 of 3")
+    is_saved(page)
+    given = read_verdicts(work / "verdicts").by_reviewer["Anna"].values()
+    assert [v.landmark_ids for v in given] == [("belfry",)]

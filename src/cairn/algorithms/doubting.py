@@ -144,9 +144,9 @@ def _told_apart(
 
 
 def _log_odds(features: Floats, as_they_are: Ints, weights_as: Doubles, made_up: Floats) -> Doubles:
-    """[N]: the log odds of being like the made-up ones rather than like images as they are; 0 without either."""
+    """[N]: the log odds of being like the made-up ones rather than like images as they are; -inf without either."""
     if not len(as_they_are) or not len(made_up):
-        return np.zeros(len(features))
+        return np.full(len(features), -np.inf)
     both = np.concatenate([features[as_they_are], made_up])
     is_made_up = np.arange(len(both)) >= len(as_they_are)
     weights = np.r_[weights_as / weights_as.sum(), np.full(len(made_up), 1 / len(made_up))]

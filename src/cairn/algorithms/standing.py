@@ -67,6 +67,8 @@ def own_similarity(vectors: Floats, shown: Shown) -> Floats:
 
     Of an image that shows several, the landmark that supports it best. Itself and its copies do not count.
     """
+    if not shown.n_landmarks:
+        return np.full(len(vectors), np.nan, np.float32)
     best = np.full(len(vectors), -np.inf, np.float32)
     order = np.lexsort((shown.rows, shown.codes))
     parts = np.split(shown.rows[order], np.cumsum(shown.counts())[:-1])

@@ -1,6 +1,6 @@
 """What an image's pixels say of its worth: cheap measures of blur, darkness, emptiness and drawn lines.
 
-All are measured on a view of at most 512 px, so that they do not depend on how large an image was kept, and
+All but the seam are measured on a view of at most 512 px, so that they do not depend on how large an image was kept, and
 tell what a person would see. Thresholds stand in stages/scrub/pixels.py, which makes findings of them.
 """
 

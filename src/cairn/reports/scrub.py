@@ -40,7 +40,7 @@ WORDS = {
     TWO_LANDMARKS: "Copies that are said to show different landmarks: at least one of them is wrong, or the photo shows both.",
     WRONG_LANDMARK: "Images whose nearest images show another landmark than the one they are said to show.",
     NO_LANDMARK: "Images that the other photos of their landmark do not support, and that are near to photos that show none.",
-    SEVERAL_LANDMARKS: "Images of which different parts match photos of different landmarks.",
+    SEVERAL_LANDMARKS: "Images of which parts beside each other look like different landmarks, and match them or are divided by a straight seam.",
     TOO_SMALL: "Images with so few pixels that little can be seen.",
     BLURRED: "Images that are soft even where they are sharpest.",
     DARK: "Images in which nearly everything is dark.",

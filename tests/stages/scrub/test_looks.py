@@ -85,6 +85,7 @@ def test_parts_are_described_in_order_and_the_whole_is_a_part() -> None:
 def test_parts_are_changed_as_the_descriptors_were() -> None:
     looks = Looks(Album(), embedder(), to_vectors=lambda vectors: vectors[:, :3])
     assert looks.describe([0], [(0.0, 0.0, 1.0, 1.0)]).shape == (1, 3)
+    assert looks.describe([], []).shape == (0, 3)
 
 
 def test_describing_without_an_embedder_is_told() -> None:

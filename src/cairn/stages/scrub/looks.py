@@ -93,7 +93,7 @@ class Looks:
                 "images was expected; give it to Looks"
             )
         if not rows:
-            return np.empty((0, self._embedder.width), np.float32)
+            return self._to_vectors(np.empty((0, self._embedder.width), np.float32))
         blocks = list(self._embedder.describe(self._parts(rows, boxes)))
         return self._to_vectors(np.concatenate(blocks))
 

@@ -25,7 +25,7 @@ export class Chooser {
    * isMany: several are chosen; an empty field and Enter ends it.
    */
   open({ title, first = [], none = "", isMany = false }) {
-    Object.assign(this, { first, none, isMany, chosen: [], places: [], active: 0 });
+    Object.assign(this, { first, none, isMany, chosen: [], places: [], listed: null, active: 0 });
     byId("chooser-title").textContent = title;
     byId("chooser-hint").textContent = isByFinger() ? (isMany ? "Tap them one after the other, then done." : "Tap one.") : isMany ? "Enter adds one, Enter on an empty field ends, Backspace takes the last one away." : "Enter chooses.";
     byId("chooser-done").hidden = !isMany;
@@ -52,6 +52,7 @@ export class Chooser {
     const known = new Set([...offered, ...this.chosen].map((landmark) => landmark.id));
     this.places = [...offered, ...found.filter((landmark) => !known.has(landmark.id))];
     if (!words && this.none) this.places.splice(offered.length, 0, { id: null, name: this.none });
+    this.listed = words;
     // With an empty field Enter ends a choice of several, unless an arrow key has led to one.
     this.active = this.isMany && !words && this.chosen.length ? -1 : 0;
     this.draw();
@@ -98,9 +99,17 @@ export class Chooser {
       this.drop(this.chosen.length - 1);
     } else if (event.key === "Enter" && event.target === this.words) {
       event.preventDefault();
-      if (this.active >= 0) this.take(this.places[this.active]);
-      else this.finish(this.chosen);
+      this.entered();
     }
+  }
+
+  /** Takes what the words in the field stand for; who types fast is ahead of the list. */
+  async entered() {
+    const words = () => this.words.value.trim();
+    if (this.listed !== words()) await this.search();
+    if (this.listed !== words() || !this.dialog.open) return;
+    if (this.active >= 0) this.take(this.places[this.active]);
+    else this.finish(this.chosen);
   }
 
   clicked(event) {

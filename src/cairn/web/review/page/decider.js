@@ -16,6 +16,11 @@ export class Decider {
     return detail?.suggested ?? ofCopy ?? [];
   }
 
+  /** Whether scrub itself suggests which landmarks an image shows; a copy's are only proposed. */
+  get isToldWhich() {
+    return (this.page.details.get(this.page.grid.focusedRow)?.suggested ?? []).length >= 2;
+  }
+
   /** The verdict about what is chosen; 'wrong', and 'several' where nothing is suggested, ask which landmarks. */
   async decide(verdict, { isAsking = false } = {}) {
     const rows = this.page.grid.chosenRows;
@@ -24,7 +29,7 @@ export class Decider {
       const title = rows.length > 1 ? `Which landmark do these ${rows.length} show?` : "Which landmark does it show?";
       const chosen = await this.page.chooser.open({ title, first: this.suggestions.map((one) => ({ ...one, note: "suggested" })), none: "another one, not known which" });
       if (chosen) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
-    } else if (verdict === "several" && (isAsking || (rows.length === 1 && this.suggestions.length < 2))) {
+    } else if (verdict === "several" && (isAsking || (rows.length === 1 && !this.isToldWhich))) {
       const own = this.page.details.get(rows[0])?.image.landmarks ?? [];
       const noted = [...own.map((one) => ({ ...one, note: "said so far", image: this.page.panel.known(one.id)[0] })), ...this.suggestions.map((one) => ({ ...one, note: "suggested" }))];
       const first = [...new Map(noted.map((one) => [one.id, one])).values()];

@@ -102,8 +102,11 @@ export class Outbox {
     const refused = new Set(answer.refused.map((one) => one.id));
     const saved = batch.filter((event) => !refused.has(event.id));
     for (const event of saved) if (event.name) tryRemove(event.name);
-    if (answer.version !== this.rows.version) this.onOtherVersion();
-    else if (answer.n_events === this.log.confirmed.length + saved.length) this.log.confirm(saved);
+    if (answer.version !== this.rows.version) {
+      // They are saved, and would be sent again without end.
+      this.log.pending = this.log.pending.filter((event) => !saved.includes(event));
+      this.onOtherVersion();
+    } else if (answer.n_events === this.log.confirmed.length + saved.length) this.log.confirm(saved);
     else {
       // Another window has written too: its events are fetched, and ours with them.
       this.log.pending = this.log.pending.filter((event) => !saved.includes(event));
