@@ -44,7 +44,7 @@ from cairn.pipeline.results import (
 )
 from cairn.pipeline.scoring import score_project
 from cairn.pipeline.work_folder import WorkFolder, model_name
-from cairn.records.catalog import PENDING
+from cairn.records.catalog import DUPLICATE, PENDING
 from cairn.records.split import TEST, Split
 from cairn.stages.import_photos import in_two_folders
 from cairn.stages.listing import list_files
@@ -187,7 +187,8 @@ def _gathered(
             f"the download ended early, with {downloaded.tally.count(PENDING):,} rows left; all rows were expected before "
             "anything is trained; run the same command again to go on"
         )
-    if not downloaded.tally.n_kept:
+    # Photos that were here already are duplicates of what the catalog holds.
+    if not downloaded.tally.n_kept + downloaded.tally.count(DUPLICATE):
         raise InputError(_nothing_kept(downloaded))
     return downloaded
 
