@@ -43,8 +43,6 @@ def test_a_seam_between_two_photos_is_found_where_it_is(width: int) -> None:
     assert upright.one[2] == upright.others[0][0] == pytest.approx(width / SIDE, abs=0.02)
     assert upright.clear > 0.7
     assert upright.clear > level.clear
-    assert upright.is_between(upright.others[0], upright.one)
-    assert not upright.is_between(upright.one, upright.one)
 
 
 def test_a_level_seam_is_found_too_and_jpeg_does_not_hide_it() -> None:

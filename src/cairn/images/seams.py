@@ -48,10 +48,6 @@ class Seam:
         """All its parts, `one` first."""
         return (self.one, *self.others)
 
-    def is_between(self, a: Box, b: Box) -> bool:
-        """Whether it runs between two parts."""
-        return (a == self.one and b in self.others) or (b == self.one and a in self.others)
-
 
 def seams(pixels: Pixels) -> tuple[Seam, ...]:
     """The clearest upright and level seam of an image [H, W, 3] and its clearest inset; none where it is too small.
@@ -130,9 +126,11 @@ def _clearest_corner(uprights: Sums, levels: Sums) -> tuple[float, float, float]
     """
     height, width = len(uprights) - 1, len(levels) - 1
     (columns, wide), (rows, high) = _inset_ends(width), _inset_ends(height)
-    likely_columns = _likeliest(uprights, columns, wide, high)
-    likely_rows = _likeliest(levels, rows, high, wide)
-    (columns, wide), (rows, high) = likely_columns, likely_rows
+    # Both of all places: those of the one direction must not be thinned out by the other.
+    (columns, wide), (rows, high) = (
+        _likeliest(uprights, columns, wide, high),
+        _likeliest(levels, rows, high, wide),
+    )
     right = _pieces(uprights[:, columns], high)
     below = _pieces(levels[:, rows], wide)
     clear = _nearly_least([*right, *(piece.T for piece in below)])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.neighbors import ExactIndex, Neighbors
+from cairn.base.errors import InputError
 from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
 from cairn.base.watching import Silent
 from cairn.images.pixels import Decoded
@@ -24,6 +25,9 @@ Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 
 N_LANDMARKS, N_PHOTOS, N_NONE = 5, 7, 14
+# More candidates than there are images.
+ALL = 300
+GONE = np.empty((0, 0, 3), np.uint8)
 SIZE = (288, 216)
 
 
@@ -61,13 +65,18 @@ class Drawn:
         return Looks(self.decoded, embedder())
 
     def decoded(self, row: int) -> Decoded:
-        """The image of that row."""
+        """The image of that row; one without pixels cannot be read."""
         pixels = self.pixels[row]
+        if not pixels.size:
+            raise InputError(f"image {row} has gone; a photo was expected; bring it back")
         return Decoded(pixels, True, "JPEG", (pixels.shape[1], pixels.shape[0]))
 
     def seams_clear(self) -> Floats:
         """How clear the clearest seam of each image is."""
-        clear = [max((one.clear for one in seams(image)), default=0.0) for image in self.pixels]
+        clear = [
+            max((one.clear for one in seams(image)), default=0.0) if image.size else 0.0
+            for image in self.pixels
+        ]
         return np.array(clear, np.float32)
 
     def search(self, vectors: Floats, n: int) -> Neighbors:

@@ -8,7 +8,7 @@ from cairn.base.watching import Silent
 from cairn.engines.local import LocalEngine
 from cairn.records.findings import Findings
 from cairn.stages.scrub.several import several_findings
-from tests.stages.scrub.drawn import N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn, photo
+from tests.stages.scrub.drawn import ALL, GONE, N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn, photo
 
 Pixels = npt.NDArray[np.uint8]
 FIRST_ADDED = N_LANDMARKS * N_PHOTOS + N_NONE
@@ -18,13 +18,14 @@ def side_by_side(one: Pixels, other: Pixels) -> Pixels:
     return np.hstack([one, other])
 
 
-def found_in(given: Drawn) -> list[dict[str, object]]:
+def found_in(given: Drawn, *, most: int = ALL, n_threads: int = 2) -> list[dict[str, object]]:
     rows = several_findings(
         given.known,
         looks=given.looks(),
         search=given.search,
         seams_clear=given.seams_clear(),
-        engine=LocalEngine(),
+        max_candidates=most,
+        engine=LocalEngine(n_threads),
         watch=Silent(),
     )
     return Findings.of(rows).table.to_dicts()
@@ -75,29 +76,28 @@ def test_a_photo_under_a_wrong_landmark_does_not_show_both() -> None:
     assert "i003" not in {row["image_id"] for row in found}
 
 
-def test_the_same_images_give_the_same_rows() -> None:
-    given = drawn(added=[(side_by_side(photo(0, 20), photo(3, 21)), 0)])
-    assert found_in(given) == found_in(given)
-
-
 def test_an_image_that_cannot_be_read_is_passed_over() -> None:
+    given = drawn(added=[(side_by_side(photo(0, 20), photo(3, 21)), 0)])
+    assert not found_in(replace(given, pixels=[*given.pixels[:-1], GONE]))
+
+
+def test_where_no_image_can_be_read_nothing_is_found() -> None:
     given = drawn()
-    blind = Drawn(given.known, [np.zeros((1, 1, 3), np.uint8), *given.pixels[1:]])
-    assert not found_in(blind)
+    assert not found_in(replace(given, pixels=[GONE] * len(given.pixels)))
 
 
 def test_no_candidates_are_no_findings() -> None:
+    given = drawn(added=[(side_by_side(photo(0, 20), photo(3, 21)), 0)])
+    assert found_in(given)
+    assert not found_in(given, most=0)
+
+
+def test_the_rows_do_not_depend_on_the_number_of_threads() -> None:
+    given = drawn(added=[(side_by_side(photo(0, 20), photo(3, 21)), 0)])
+    assert found_in(given, n_threads=1) == found_in(given, n_threads=5)
+
+
+def test_images_without_any_landmark_show_no_several() -> None:
     given = drawn()
-    looks = given.looks()
-    assert (
-        several_findings(
-            given.known,
-            looks=looks,
-            search=given.search,
-            seams_clear=given.seams_clear(),
-            max_candidates=0,
-            engine=LocalEngine(),
-            watch=Silent(),
-        )
-        == []
-    )
+    bare = replace(given.known, truths=((),) * len(given.known))
+    assert not found_in(replace(given, known=bare))

@@ -1,18 +1,29 @@
-import numpy as np
+from dataclasses import replace
 
 from cairn.base.watching import Silent
 from cairn.engines.local import LocalEngine
 from cairn.records.findings import Findings
 from cairn.stages.scrub.support import support_findings
-from tests.stages.scrub.drawn import N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn
+from tests.stages.scrub.drawn import ALL, GONE, N_LANDMARKS, N_NONE, N_PHOTOS, Drawn, drawn
+
+Row = dict[str, object]
 
 FIRST_NONE = N_LANDMARKS * N_PHOTOS
 
 
-def found_in(given: Drawn, kind: str, *, looking: bool = True) -> list[dict[str, object]]:
+def rows_of(given: Drawn, *, max_candidates: int = ALL, n_threads: int = 1) -> list[Row]:
+    return support_findings(
+        given.known,
+        looks=given.looks(),
+        max_candidates=max_candidates,
+        engine=LocalEngine(n_threads),
+        watch=Silent(),
+    )
+
+
+def found_in(given: Drawn, kind: str, *, max_candidates: int = ALL) -> list[Row]:
     """The findings of a kind, the likeliest first."""
-    looks = given.looks() if looking else None
-    rows = support_findings(given.known, looks=looks, engine=LocalEngine(1), watch=Silent())
+    rows = rows_of(given, max_candidates=max_candidates)
     return Findings.of(rows).of_kinds(kind).table.to_dicts()
 
 
@@ -38,41 +49,21 @@ def test_a_scene_of_nothing_under_a_landmark_heads_the_queue_of_those() -> None:
 
 
 def test_distractors_are_in_neither_queue() -> None:
-    given = drawn(moved={3: 2})
-    rows = support_findings(given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent())
+    rows = rows_of(drawn(moved={3: 2}))
     none = {f"i{FIRST_NONE + number:03}" for number in range(N_NONE)}
     assert not none & {row["image_id"] for row in rows}
 
 
 def test_without_pixels_the_scores_come_from_descriptors_alone() -> None:
-    found = found_in(drawn(moved={3: 2}), "wrong landmark", looking=False)
+    found = found_in(drawn(moved={3: 2}), "wrong landmark", max_candidates=0)
     assert found[0]["image_id"] == "i003"
     assert "point by point" not in str(found[0]["reason"])
     assert not found[0]["is_sure"]
 
 
-def test_the_same_images_give_the_same_rows() -> None:
-    given = drawn(moved={3: 2, FIRST_NONE: 1})
-    first = support_findings(
-        given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent()
-    )
-    assert first == support_findings(
-        given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent()
-    )
-
-
 def test_the_rows_do_not_depend_on_the_number_of_threads() -> None:
     given = drawn(moved={3: 2, FIRST_NONE: 1})
-    found = [
-        support_findings(
-            given.known,
-            looks=given.looks(),
-            engine=LocalEngine(n),
-            max_candidates=4,
-            watch=Silent(),
-        )
-        for n in (1, 5)
-    ]
+    found = [rows_of(given, max_candidates=4, n_threads=n) for n in (1, 5)]
     assert found[0] == found[1]
     assert found[0]
 
@@ -92,16 +83,21 @@ def test_only_so_many_candidates_are_looked_at() -> None:
 
 def test_images_that_cannot_be_read_are_judged_by_their_descriptors() -> None:
     given = drawn(moved={3: 2})
-    blind = Drawn(given.known, [np.zeros((1, 1, 3), np.uint8)] * len(given.pixels))
+    blind = Drawn(given.known, [GONE] * len(given.pixels))
     assert found_in(blind, "wrong landmark")[0]["image_id"] == "i003"
 
 
 def test_scores_are_shares_and_sure_ones_are_high() -> None:
     given = drawn(moved={3: 2, 9: 0, FIRST_NONE: 1})
-    for row in support_findings(
-        given.known, looks=given.looks(), engine=LocalEngine(1), watch=Silent()
-    ):
+    for row in rows_of(given):
         score = row["score"]
         assert isinstance(score, float)
         assert 0 < score <= 1
         assert not row["is_sure"] or score > 0.9
+
+
+def test_images_without_any_landmark_are_not_doubted() -> None:
+    given = drawn()
+    bare = replace(given, known=replace(given.known, truths=((),) * len(given.known)))
+    assert not found_in(bare, "wrong landmark")
+    assert not found_in(bare, "no landmark")

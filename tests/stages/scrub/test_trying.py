@@ -74,7 +74,11 @@ def tried(given: Drawn) -> Tried:
 def finding(given: Drawn) -> dict[str, object]:
     """The finding that the first photo has a wrong landmark."""
     rows = support_findings(
-        given.known, looks=looks_at(given), engine=LocalEngine(2), watch=Silent()
+        given.known,
+        looks=looks_at(given),
+        max_candidates=len(given.pixels),
+        engine=LocalEngine(2),
+        watch=Silent(),
     )
     of_kind = Findings.of(rows).of_kinds("wrong landmark").table.to_dicts()
     return next(row for row in of_kind if row["image_id"] == "i000")

@@ -79,10 +79,9 @@ class Mixed:
 
 @dataclass(frozen=True)
 class ByMixture:
-    """Rows of images of landmarks that have other photos, the most mixed first; `lead` [N]: how much nearer another is."""
+    """Rows of images of landmarks that have other photos, the most mixed first."""
 
     rows: Ints
-    lead: Floats
 
     @staticmethod
     def of(images: KnownImages, own: Ints, shown: Shown) -> "ByMixture":
@@ -95,7 +94,7 @@ class ByMixture:
         others = other_landmarks(images.neighbors, shown.copy_groups, own, own[:, 0], shown)
         lead = others.similarities[rows, 0] - near[rows]
         order = np.argsort(-lead, kind="stable")
-        return ByMixture(rows[order].astype(np.int64), lead[order])
+        return ByMixture(rows[order].astype(np.int64))
 
     def most(self, n: int, seams_clear: Floats) -> Ints:
         """At most `n` rows by their neighbours, and `n` with the clearest seams; ascending.

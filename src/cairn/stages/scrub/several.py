@@ -29,7 +29,6 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MAX_CANDIDATES = 2_000
 N_TRIED, N_EVIDENCE = 6, 2
 LEAST_SCORE, SURE_SCORE = 0.4, 0.97
 LEAST_INLIERS = 5
@@ -91,7 +90,7 @@ def several_findings(
     looks: Looks,
     search: Search,
     seams_clear: Floats,
-    max_candidates: int = MAX_CANDIDATES,
+    max_candidates: int,
     seed: int = 0,
     engine: Engine,
     watch: Watch,

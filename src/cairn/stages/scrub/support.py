@@ -18,7 +18,6 @@ from cairn.stages.scrub.trying import LEAST_WITNESSES, Album, Tried, try_photos
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MAX_CANDIDATES = 2_000
 N_EVIDENCE, N_COUNTED = 5, 10
 # Less likely doubts are not worth a person's time.
 LEAST_SCORE, SURE_SCORE = 0.01, 0.97
@@ -58,9 +57,9 @@ class _Images:
 def support_findings(
     images: KnownImages,
     *,
-    looks: Looks | None,
+    looks: Looks,
     engine: Engine,
-    max_candidates: int = MAX_CANDIDATES,
+    max_candidates: int,
     seed: int = 0,
     watch: Watch,
 ) -> list[dict[str, object]]:
@@ -69,16 +68,15 @@ def support_findings(
     The score is how likely the finding is right: from how the image stands among its neighbours
     (`algorithms/doubting.py`), then from which photos of its own and of other landmarks match it
     (`algorithms/saying.py`). A wrong landmark is sure only where two photos of the other one match.
-    looks: None leaves the matching out. max_candidates: so many images of each kind are matched, the
-    most doubtful first. engine: what it finds does not depend on its threads.
+    max_candidates: so many images of each kind are matched, the most doubtful first; 0 leaves the
+    matching out. engine: what it finds does not depend on its threads.
     """
     own, shown = images.own_codes(), images.shown()
     rng = np.random.default_rng(seed)
     found = doubts(images.vectors, images.neighbors, own, shown, images.distractors(), rng=rng)
     album = Album(images.vectors, shown.copy_groups, shown.images_of())
     every = _Images(images, own, shown, album, images.landmark_ids(), found)
-    rows = _doubtful(every, max_candidates) if looks is not None else []
-    tried = {} if looks is None else _all_tried(every, rows, looks, engine, seed, watch)
+    tried = _all_tried(every, _doubtful(every, max_candidates), looks, engine, seed, watch)
     wrong, none = found.wrong.copy(), found.none.copy()
     for row, one in tried.items():
         wrong[row] += one.others_say - one.own_says
