@@ -1,7 +1,12 @@
 // Finding landmarks by name: a field, a list under it, and the arrow keys.
 
-import { byId, counted, h, number, soon, thumbnailOf } from "./dom.js";
+import { byId, counted, h, number, soon, thumbnailOf, wait } from "./dom.js";
 import { get } from "./server.js";
+
+const LONGEST_WAIT_MS = 3000;
+
+/** What a promise gives, or something else where it takes too long. */
+const soonOr = (other, promise) => Promise.race([promise, wait(LONGEST_WAIT_MS).then(() => other)]);
 
 const isByFinger = () => matchMedia("(pointer: coarse)").matches;
 
@@ -21,11 +26,11 @@ export class Chooser {
 
   /**
    * A promise of the landmarks chosen, or of null where it was closed without a choice.
-   * first: landmarks that stand on top. none: words for a choice of no landmark at all, which gives an empty list.
+   * first: a promise of landmarks that stand on top. none: words for a choice of no landmark at all, which gives an empty list.
    * isMany: several are chosen; an empty field and Enter ends it.
    */
-  open({ title, first = [], none = "", isMany = false }) {
-    Object.assign(this, { first, none, isMany, chosen: [], places: [], listed: null, active: 0 });
+  open({ title, first = Promise.resolve([]), none = "", isMany = false }) {
+    Object.assign(this, { first: soonOr([], first), none, isMany, chosen: [], places: [], listed: null, active: 0, ahead: null });
     byId("chooser-title").textContent = title;
     byId("chooser-hint").textContent = isByFinger() ? (isMany ? "Tap them one after the other, then done." : "Tap one.") : isMany ? "Enter adds one, Enter on an empty field ends, Backspace takes the last one away." : "Enter chooses.";
     byId("chooser-done").hidden = !isMany;
@@ -41,14 +46,10 @@ export class Chooser {
   async search() {
     const words = this.words.value.trim();
     this.searching = words;
-    let found = [];
-    try {
-      found = await get("/api/landmarks", { words });
-    } catch {
-      byId("chooser-hint").textContent = "The server does not answer; what is listed can be chosen all the same.";
-    }
+    // What stands on top has come before anything is shown: nobody takes what slipped under the cursor.
+    const [found, first] = await Promise.all([this.found(words), words ? [] : this.first]);
     if (this.searching !== words || !this.dialog.open) return;
-    const offered = words ? [] : this.first.filter((landmark) => !this.isChosen(landmark));
+    const offered = first.filter((landmark) => !this.isChosen(landmark));
     const known = new Set([...offered, ...this.chosen].map((landmark) => landmark.id));
     this.places = [...offered, ...found.filter((landmark) => !known.has(landmark.id))];
     if (!words && this.none) this.places.splice(offered.length, 0, { id: null, name: this.none });
@@ -56,6 +57,15 @@ export class Chooser {
     // With an empty field Enter ends a choice of several, unless an arrow key has led to one.
     this.active = this.isMany && !words && this.chosen.length ? -1 : 0;
     this.draw();
+  }
+
+  async found(words) {
+    try {
+      return await get("/api/landmarks", { words });
+    } catch {
+      byId("chooser-hint").textContent = "The server does not answer; what is listed can be chosen all the same.";
+      return [];
+    }
   }
 
   draw() {
@@ -89,6 +99,11 @@ export class Chooser {
 
   pressed(event) {
     event.stopPropagation();
+    if (this.ahead && event.key !== "Escape") {
+      event.preventDefault();
+      this.ahead.push(event);
+      return;
+    }
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
     if (event.key in moves) {
       event.preventDefault();
@@ -103,13 +118,26 @@ export class Chooser {
     }
   }
 
-  /** Takes what the words in the field stand for; who types fast is ahead of the list. */
+  /** Takes what the words in the field stand for; keys of who types ahead of the list are for what comes after. */
   async entered() {
-    const words = () => this.words.value.trim();
-    if (this.listed !== words()) await this.search();
-    if (this.listed !== words() || !this.dialog.open) return;
+    this.ahead = [];
+    if (this.listed !== this.words.value.trim()) await this.search();
+    const ahead = this.ahead ?? [];
+    this.ahead = null;
+    if (!this.dialog.open) return;
     if (this.active >= 0) this.take(this.places[this.active]);
     else this.finish(this.chosen);
+    if (ahead.length) setTimeout(() => this.typed(ahead));
+  }
+
+  /** What was typed ahead: into the field where more is asked for, else to the page. */
+  typed(keys) {
+    if (!this.dialog.open) {
+      for (const key of keys) document.body.dispatchEvent(new KeyboardEvent("keydown", key));
+      return;
+    }
+    this.words.value = keys.filter(({ key }) => key.length === 1).map(({ key }) => key).join("");
+    this.search();
   }
 
   clicked(event) {

@@ -4,21 +4,29 @@ import { announce, counted, toast } from "./dom.js";
 import { newId } from "./outbox.js";
 import { AGREEING } from "./words.js";
 
+const noted = (note) => (landmark) => ({ ...landmark, note });
+
+/** What an image shows instead: as scrub says, or as its copy is said to show. */
+function suggestedIn(detail) {
+  const ofCopy = detail?.kind === "under two landmarks" ? detail.evidence[0]?.landmarks : null;
+  return detail?.suggested ?? ofCopy ?? [];
+}
+
 /** page: the Page whose rows are decided about. */
 export class Decider {
   constructor(page) {
     this.page = page;
   }
 
+  /** What is suggested for the focused one, as far as it has come. */
   get suggestions() {
-    const detail = this.page.details.get(this.page.grid.focusedRow);
-    const ofCopy = detail?.kind === "under two landmarks" ? detail.evidence[0]?.landmarks : null;
-    return detail?.suggested ?? ofCopy ?? [];
+    return suggestedIn(this.page.details.get(this.page.grid.focusedRow));
   }
 
-  /** Whether scrub itself suggests which landmarks an image shows; a copy's are only proposed. */
-  get isToldWhich() {
-    return (this.page.details.get(this.page.grid.focusedRow)?.suggested ?? []).length >= 2;
+  /** Whether scrub itself suggests which landmarks an image shows, as nearly always where it finds several. */
+  isToldWhich(row) {
+    const detail = this.page.details.get(row);
+    return detail ? (detail.suggested ?? []).length >= 2 : this.page.rows.kindOf(row) === "several landmarks";
   }
 
   /** The verdict about what is chosen; 'wrong', and 'several' where nothing is suggested, ask which landmarks. */
@@ -26,37 +34,43 @@ export class Decider {
     const rows = this.page.grid.chosenRows;
     if (!rows.length) return;
     if (verdict === "wrong") {
+      const first = this.page.details.when(this.page.grid.focusedRow).then((detail) => suggestedIn(detail).map(noted("suggested")));
       const title = rows.length > 1 ? `Which landmark do these ${rows.length} show?` : "Which landmark does it show?";
-      const chosen = await this.page.chooser.open({ title, first: this.suggestions.map((one) => ({ ...one, note: "suggested" })), none: "another one, not known which" });
+      const chosen = await this.page.chooser.open({ title, first, none: "another one, not known which" });
       if (chosen) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
-    } else if (verdict === "several" && (isAsking || (rows.length === 1 && !this.isToldWhich))) {
-      const own = this.page.details.get(rows[0])?.image.landmarks ?? [];
-      const noted = [...own.map((one) => ({ ...one, note: "said so far", image: this.page.panel.known(one.id)[0] })), ...this.suggestions.map((one) => ({ ...one, note: "suggested" }))];
-      const first = [...new Map(noted.map((one) => [one.id, one])).values()];
+    } else if (verdict === "several" && (isAsking || (rows.length === 1 && !this.isToldWhich(rows[0])))) {
+      const first = this.page.details.when(rows[0]).then((detail) => this.saidAndSuggested(detail));
       const chosen = await this.page.chooser.open({ title: "Which landmarks, the main one first?", first, isMany: true });
       if (chosen?.length >= 2) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
       else if (chosen) toast("Several are two or more; nothing was decided.");
     } else this.put(verdict, rows, null, []);
   }
 
+  /** What the catalog says that an image shows, then what is suggested, each landmark once. */
+  saidAndSuggested(detail) {
+    const said = (detail.image.landmarks ?? []).map((one) => ({ ...noted("said so far")(one), image: this.page.panel.known(one.id)[0] }));
+    const all = [...said, ...suggestedIn(detail).map(noted("suggested"))];
+    return [...new Map(all.map((one) => [one.id, one])).values()];
+  }
+
   /** The finding is right: the verdict of its kind, with what it suggests. */
   agree() {
     const { grid, rows } = this.page;
     const chosen = grid.chosenRows;
-    if (!chosen.length) return;
+    if (!chosen.length) return undefined;
     const verdicts = new Set(chosen.map((row) => AGREEING[rows.kindOf(row)]));
     if (verdicts.size > 1) {
-      toast("These are of several kinds; choose those of one kind.");
-      return;
+      return toast("These are of several kinds; choose those of one kind.");
     }
     const [verdict] = verdicts;
     if (!verdict) {
-      toast("Of these say which: keep, wrong or several.");
-      return;
+      return toast("Of these say which: keep, wrong or several.");
     }
     const isNamed = chosen.length > 1 || this.suggestions.length >= (verdict === "several" ? 2 : 1);
-    if ((verdict === "wrong" || verdict === "several") && !isNamed) this.decide(verdict);
-    else this.put(verdict, chosen, null, this.suggestions.map((one) => one.name));
+    if ((verdict === "wrong" || verdict === "several") && !isNamed) return this.decide(verdict);
+    // Of several images each shows what is suggested for it.
+    const names = chosen.length > 1 ? [] : this.suggestions.map((one) => one.name);
+    return this.put(verdict, chosen, null, names);
   }
 
   /** landmarkIds: null: as each finding suggests; empty: not known. */

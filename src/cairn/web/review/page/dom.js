@@ -63,6 +63,28 @@ export function toast(text, { isProblem = false } = {}) {
   toastTimer = setTimeout(() => (element.hidden = true), isProblem ? 9000 : 1800);
 }
 
+const stores = { local: () => localStorage, session: () => sessionStorage };
+
+/** What this browser keeps under a name, or null; a browser may keep nothing and refuse to be asked. */
+export function recall(store, name) {
+  try {
+    return stores[store]().getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps a text in the browser where it lets us; an empty one is taken away. Says whether it was kept. */
+export function remember(store, name, text) {
+  try {
+    if (text) stores[store]().setItem(name, text);
+    else stores[store]().removeItem(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const path = (image) => image.id.split("/").map(encodeURIComponent).join("/");
 
 export const thumbnailOf = (image) => `/thumbnails/${path(image)}?v=${image.v}`;

@@ -42,24 +42,27 @@ function pressed(page, event) {
 }
 
 /** Over the image in question, seen large: a verdict or a step leads to the next one, which is large too. */
-export function pressedWhileLarge(page, event) {
+export async function pressedWhileLarge(page, event) {
   const key = latin(event);
   const isWithCtrl = event.ctrlKey || event.metaKey;
   const isOurs = isWithCtrl ? "zy".includes(key.toLowerCase()) : WHILE_LARGE.has(key.toLowerCase()) || moveOf(page.grid, key) !== null;
   if (!isOurs || event.altKey) return;
   page.large.close();
-  obey(page, event, key);
+  // A verdict may ask which landmark first.
+  await obey(page, event, key);
   if (!document.querySelector("dialog[open]")) page.enlarge();
 }
 
+/** Does what a key stands for; what it gives is over when that is done. */
 function obey(page, event, key) {
   if (event.ctrlKey || event.metaKey) return obeyWithCtrl(page, event, key.toLowerCase());
   const place = moveOf(page.grid, key);
   const act = ACTS.get(key) ?? (key.length === 1 ? ACTS.get(key.toLowerCase()) : undefined);
-  if (place !== null) page.grid.goTo(place, { extend: event.shiftKey });
-  else if (act && !(event.repeat && key.length === 1 && key !== "z" && key !== "y")) act(page);
-  else if (!act) return;
+  if (place === null && !act) return undefined;
   event.preventDefault();
+  const isHeldDown = event.repeat && key.length === 1 && key !== "z" && key !== "y";
+  if (place !== null) return page.grid.goTo(place, { extend: event.shiftKey });
+  return isHeldDown ? undefined : act(page);
 }
 
 function obeyWithCtrl(page, event, key) {
@@ -67,8 +70,8 @@ function obeyWithCtrl(page, event, key) {
   else if (key === "z") page.decider.undo();
   else if (key === "y") page.decider.redo();
   else if (key === "a") page.grid.select(page.grid.order);
-  else return;
-  event.preventDefault();
+  else return undefined;
+  return event.preventDefault();
 }
 
 /** The key as on a Latin keyboard, also where another script is typed. */

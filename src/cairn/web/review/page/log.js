@@ -56,10 +56,10 @@ export class Log {
     this.replay();
   }
 
-  /** The server's events from number `confirmed.length` on, some of them ours, some from another window. */
-  learn(events) {
+  /** The server's events from number `from` on, which is none after `confirmed`; some are ours, some from another window. */
+  learn(from, events) {
     const ids = new Set(events.map((event) => event.id));
-    this.confirmed.push(...events);
+    this.confirmed.splice(from, events.length, ...events);
     this.pending = this.pending.filter((event) => !ids.has(event.id));
     this.replay();
   }

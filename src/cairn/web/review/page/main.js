@@ -1,12 +1,13 @@
 // The page as a whole: begins, joins its parts, and turns keys and buttons into verdicts.
 
-import { announce, byId, h, toast, wait } from "./dom.js";
+import { announce, byId, h, recall, remember, toast } from "./dom.js";
 import { showEmpty } from "./empty.js";
 import { Grid } from "./grid.js";
 import { listenToKeys, pressedWhileLarge, showHelp } from "./keys.js";
 import { Large } from "./large.js";
 import { Log } from "./log.js";
 import { askName } from "./name.js";
+import { News } from "./news.js";
 import { Outbox } from "./outbox.js";
 import { isPair, Panel } from "./panel.js";
 import { Queues } from "./queues.js";
@@ -14,23 +15,23 @@ import { Saving } from "./saving.js";
 import { Chooser } from "./chooser.js";
 import { Decider } from "./decider.js";
 import { Details, Rows } from "./rows.js";
-import { decideAs, get, Refused } from "./server.js";
+import { decideAs, get, patiently } from "./server.js";
 import { AGREEING, QUEUE_NOTES, VERDICTS } from "./words.js";
 
-const ASK_AGAIN_MS = 12_000;
 const FOCUS_KEY = "cairn-review-focus";
+const waiting = (words) => (byId("view-title").textContent = words);
 
 begin();
 
 async function begin() {
-  const session = await patiently(() => get("/api/session"));
+  const session = await patiently(() => get("/api/session"), waiting);
   const reviewer = await askName(session);
   decideAs(reviewer);
   byId("who").textContent = reviewer;
   const rows = new Rows(session);
   const log = new Log(session.n_rows, session.verdicts);
   const page = new Page(rows, log, `${session.work}:${reviewer}`);
-  await page.learnEvents();
+  await page.news.learnEvents();
   const isSame = await rows.load(() => page.rowsCame());
   if (!isSame) return location.reload();
   page.ready();
@@ -38,21 +39,9 @@ async function begin() {
   return undefined;
 }
 
-/** Asks until an answer comes; tells what is wrong meanwhile. */
-async function patiently(ask) {
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      byId("view-title").textContent = error instanceof Refused ? error.message : "Waiting for the server…";
-      await wait(1000);
-    }
-  }
-}
-
 class Page {
   constructor(rows, log, whose) {
-    Object.assign(this, { rows, log });
+    Object.assign(this, { rows, log, waiting });
     this.details = new Details((came) => this.detailsCame(came));
     this.saving = new Saving();
     this.large = new Large({ onKey: (event) => pressedWhileLarge(this, event) });
@@ -75,10 +64,11 @@ class Page {
       onOpen: () => this.enlarge(),
     });
     this.queues = new Queues(rows, log, { onChoice: () => this.showView(), onLandmark: () => this.decider.pickLandmark() });
+    this.news = new News(this);
     this.outbox = new Outbox(log, rows, whose, {
       onState: (state) => this.savedChanged(state),
       onSaved: (events) => this.saved(events),
-      onForeign: () => this.learnEvents(),
+      onForeign: () => this.news.learnEvents(),
       onRefused: (refused) => this.refused(refused),
       onOtherVersion: () => this.otherVersion(),
     });
@@ -121,63 +111,30 @@ class Page {
     this.showView();
     byId("grid").focus({ preventScroll: true });
     document.body.dataset.ready = "yes";
-    this.keepAsking();
+    this.news.keepAsking();
   }
 
-  async keepAsking() {
-    for (;;) {
-      await this.askStanding();
-      await wait(ASK_AGAIN_MS);
-    }
+  /** What was told of images may hold no more. */
+  forgetDetails() {
+    this.details.clear();
+    if (this.grid.focusedRow >= 0) this.details.need([this.grid.focusedRow]);
+    this.grid.draw();
   }
 
-  async askStanding() {
-    try {
-      const standing = await get("/api/standing");
-      if (standing.version !== this.rows.version) return this.otherVersion();
-      const wasCutOff = this.isCutOff;
-      this.isCutOff = false;
-      if (wasCutOff) {
-        this.grid.retryPhotos();
-        this.drawPanel();
-      }
-      this.queues.learn(standing);
-      this.learnDecisions(standing.decisions);
-      // The queue of what is disputed is known only now.
-      if (this.queues.queue === "disputed" && !this.grid.order.length && standing.disputed.length) this.showView();
-      const isBehind = standing.n_events !== this.log.confirmed.length && !this.log.pending.length;
-      if (isBehind) await this.learnEvents();
-    } catch {
-      this.isCutOff = true;
-    }
-    return undefined;
+  serverIsBack() {
+    this.grid.retryPhotos();
+    this.drawPanel();
   }
 
-  /** Where a policy was applied meanwhile, what was told of images is asked for anew. */
-  learnDecisions(state) {
-    if (this.decisions !== undefined && this.decisions !== state) {
-      this.details.clear();
-      this.grid.draw();
-    }
-    this.decisions = state;
-  }
-
-  /** Events that this page does not know yet: all at first, later those of another window. */
-  async learnEvents() {
-    let after = this.log.confirmed.length;
-    while (after !== null) {
-      const from = after;
-      const page = await patiently(() => get("/api/events", { after: from }));
-      this.log.learn(page.events);
-      after = page.next;
-    }
+  eventsCame() {
+    this.drawTitle();
     this.grid.refresh();
     this.drawTools();
   }
 
   /** The row where the focus was in this queue, if it was the last one looked at; else -1. */
   get focusBefore() {
-    const [row, queue] = (sessionStorage.getItem(FOCUS_KEY) ?? "").split(" in ");
+    const [row, queue] = (recall("session", FOCUS_KEY) ?? "").split(" in ");
     return queue === this.queues.queue ? Number(row) : -1;
   }
 
@@ -189,7 +146,7 @@ class Page {
     }
     const order = queues.order();
     this.grid.show(order, { focusRow });
-    byId("view-title").textContent = queues.landmark ? `${queues.title()}: ${queues.landmark.name}` : queues.title();
+    this.drawTitle();
     byId("empty").hidden = order.length > 0;
     byId("verdicts").toggleAttribute("inert", !order.length);
     byId("grid").classList.toggle("is-dimming", queues.state !== "decided" && queues.queue !== "disputed");
@@ -198,6 +155,14 @@ class Page {
     byId("view-note").hidden = !order.length || !QUEUE_NOTES[queues.queue];
     queues.draw();
     this.drawTools();
+    // What had the focus may be gone: a button that led here.
+    const at = document.activeElement;
+    if (at === document.body || at.closest("[hidden]")) byId("grid").focus({ preventScroll: true });
+  }
+
+  drawTitle() {
+    const { landmark } = this.queues;
+    byId("view-title").textContent = landmark ? `${this.queues.title()}: ${landmark.name}` : this.queues.title();
   }
 
   /** Nothing undecided is left in the view. */
@@ -209,7 +174,7 @@ class Page {
   focused(row) {
     byId("view-count").textContent = row >= 0 ? this.grid.words() : "";
     if (row >= 0) {
-      sessionStorage.setItem(FOCUS_KEY, `${row} in ${this.queues.queue}`);
+      remember("session", FOCUS_KEY, `${row} in ${this.queues.queue}`);
       this.details.need([row]);
     }
     this.drawPanel();
@@ -230,7 +195,9 @@ class Page {
 
   detailsCame(came) {
     this.grid.draw();
-    if (came.includes(this.grid.focusedRow)) this.drawPanel();
+    if (!came.includes(this.grid.focusedRow)) return;
+    this.drawPanel();
+    if (this.large.isWaiting) this.enlarge();
   }
 
   selectionChanged() {
@@ -265,13 +232,15 @@ class Page {
   }
 
   enlarge() {
-    const detail = this.details.get(this.grid.focusedRow);
+    const row = this.grid.focusedRow;
+    if (row < 0) return;
+    const detail = this.details.get(row);
     const names = (detail?.suggested ?? []).map((landmark) => landmark.name);
-    if (detail?.image.v) this.large.open(detail.image, detail.regions, names, { words: this.labelOf(this.grid.focusedRow) });
+    this.large.open(detail?.image ?? null, detail?.regions ?? [], names, { words: this.labelOf(row) });
   }
 
   savedChanged(told) {
-    if (told.state === "unsaved") this.isCutOff = true;
+    if (told.state === "unsaved") this.news.isCutOff = true;
     this.saving.show(told);
   }
 
@@ -279,9 +248,7 @@ class Page {
     const rows = events.flatMap((event) => event.rows ?? this.log.decisions.get(event.of)?.rows ?? []);
     this.details.outdate(rows);
     if (rows.includes(this.grid.focusedRow)) this.details.need([this.grid.focusedRow]);
-    if (this.isCutOff) this.askStanding();
-    clearTimeout(this.standingTimer);
-    this.standingTimer = setTimeout(() => this.askStanding(), 1500);
+    this.news.askSoon();
   }
 
   refused(refused) {

@@ -1,6 +1,6 @@
 // Who decides: asked on the first visit, remembered in the browser.
 
-import { byId } from "./dom.js";
+import { byId, recall, remember } from "./dom.js";
 import { post } from "./server.js";
 
 const NAME_KEY = "cairn-reviewer";
@@ -8,7 +8,7 @@ const NAME_KEY = "cairn-reviewer";
 /** The reviewer's name, once the server writes down what he decides. */
 export async function askName(session) {
   byId("who").addEventListener("click", () => (session.reviewer ? undefined : changeName()));
-  const remembered = session.reviewer ?? recalled();
+  const remembered = session.reviewer ?? recall("local", NAME_KEY);
   if (remembered) {
     try {
       return (await post("/api/session", { reviewer: remembered })).reviewer;
@@ -20,7 +20,7 @@ export async function askName(session) {
 }
 
 function changeName() {
-  remember("");
+  remember("local", NAME_KEY, "");
   location.reload();
 }
 
@@ -36,7 +36,7 @@ function asked(before) {
       event.preventDefault();
       try {
         const { reviewer } = await post("/api/session", { reviewer: input.value });
-        remember(reviewer);
+        remember("local", NAME_KEY, reviewer);
         dialog.close();
         done(reviewer);
       } catch (error) {
@@ -44,21 +44,4 @@ function asked(before) {
       }
     });
   });
-}
-
-function recalled() {
-  try {
-    return localStorage.getItem(NAME_KEY);
-  } catch {
-    return null;
-  }
-}
-
-function remember(name) {
-  try {
-    if (name) localStorage.setItem(NAME_KEY, name);
-    else localStorage.removeItem(NAME_KEY);
-  } catch {
-    // A browser that keeps nothing asks again at the next visit.
-  }
 }

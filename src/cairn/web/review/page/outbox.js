@@ -1,7 +1,7 @@
 // Decisions on their way to the disk: sent in their order, again and again until the server has them.
 
 import { post, Refused } from "./server.js";
-import { wait } from "./dom.js";
+import { recall, remember, wait } from "./dom.js";
 
 const MOST_EVENTS = 200;
 const MOST_FINDINGS = 20_000;
@@ -21,13 +21,14 @@ export class Outbox {
   /** What an earlier page could not send, in its order; those that the server has are forgotten. */
   recover() {
     const names = keysOf(this.prefix).sort();
-    const found = names.map((name) => [name, JSON.parse(localStorage.getItem(name))]);
+    const found = names.map((name) => [name, JSON.parse(recall("local", name))]);
     const known = new Set(this.log.confirmed.map((event) => event.id));
     for (const [name, event] of found) {
       this.order = Math.max(this.order, 1 + Number(name.slice(this.prefix.length).split(":")[0]));
-      if (known.has(event.id)) localStorage.removeItem(name);
+      if (known.has(event.id)) forgetName(name);
       else if (!this.log.pending.some((one) => one.id === event.id)) this.log.add(this.withRows(event, name));
     }
+    this.tell();
     this.send();
   }
 
@@ -41,11 +42,8 @@ export class Outbox {
   put(event) {
     const name = `${this.prefix}${String(this.order).padStart(9, "0")}:${event.id}`;
     this.order += 1;
-    try {
-      localStorage.setItem(name, JSON.stringify(this.asSent(event)));
-    } catch {
-      // The store is full or closed; the event waits in this window alone.
-    }
+    // Where the browser's store is full or closed, the event waits in this window alone.
+    remember("local", name, JSON.stringify(this.asSent(event)));
     this.log.add({ ...event, name });
     this.tell();
     this.send();
@@ -101,7 +99,7 @@ export class Outbox {
     if (answer.refused.length) this.forget(answer.refused);
     const refused = new Set(answer.refused.map((one) => one.id));
     const saved = batch.filter((event) => !refused.has(event.id));
-    for (const event of saved) if (event.name) tryRemove(event.name);
+    for (const event of saved) if (event.name) forgetName(event.name);
     if (answer.version !== this.rows.version) {
       // They are saved, and would be sent again without end.
       this.log.pending = this.log.pending.filter((event) => !saved.includes(event));
@@ -117,7 +115,7 @@ export class Outbox {
 
   forget(refused) {
     const ids = new Set(refused.map((one) => one.id));
-    for (const event of this.log.pending) if (ids.has(event.id) && event.name) tryRemove(event.name);
+    for (const event of this.log.pending) if (ids.has(event.id) && event.name) forgetName(event.name);
     this.log.drop(ids);
     this.onRefused(refused);
   }
@@ -140,13 +138,7 @@ function keysOf(prefix) {
   }
 }
 
-function tryRemove(name) {
-  try {
-    localStorage.removeItem(name);
-  } catch {
-    // Nothing was kept there.
-  }
-}
+const forgetName = (name) => remember("local", name, "");
 
 /** An id that no other event has; browsers give randomUUID to encrypted pages only. */
 export function newId() {

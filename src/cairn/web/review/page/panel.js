@@ -33,15 +33,23 @@ export class Panel {
     const isSame = row === this.row;
     this.row = row;
     if (!detail) {
-      if (!isSame) this.box.replaceChildren(h("div", { class: "soft" }, kind));
+      if (!isSame) this.fill(h("div", { class: "soft" }, kind));
       return;
     }
     const photos = isPair(detail.kind) && detail.evidence.length ? this.pair(detail) : this.photo(detail.image, detail);
     this.below = h("div");
-    this.box.replaceChildren(photos, ...this.words(detail), ...this.evidence(detail), this.below);
+    this.fill(photos, ...this.words(detail), ...this.evidence(detail), this.below);
     byId("panel").scrollTop = isSame ? byId("panel").scrollTop : 0;
     // While someone runs through the images, only the last one fetches more.
     this.timer = setTimeout(() => this.settle(detail), SETTLED_MS);
+  }
+
+  /** Puts these in place of what was there; the focus stays at the same button, or goes to the grid. */
+  fill(...children) {
+    const buttons = () => [...this.box.querySelectorAll("button")];
+    const focused = buttons().indexOf(document.activeElement);
+    this.box.replaceChildren(...children);
+    if (focused >= 0) (buttons()[focused] ?? byId("grid")).focus({ preventScroll: true });
   }
 
   photo(image, detail = null, { isInQuestion = detail !== null } = {}) {

@@ -104,7 +104,9 @@ export class Queues {
   step(by) {
     const counts = this.counts();
     const wanted = this.state === "undecided" ? "left" : "all";
-    const there = ["all", ...this.names].filter((queue) => counts[queue][wanted] > 0 || queue === this.queue);
+    // What was accepted waits for nobody.
+    const names = ["all", ...this.names].filter((queue) => queue !== "accepted" || wanted === "all");
+    const there = names.filter((queue) => counts[queue][wanted] > 0 || queue === this.queue);
     const place = there.indexOf(this.queue);
     this.choose({ queue: there[(place + by + there.length) % there.length] });
   }

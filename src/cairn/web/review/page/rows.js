@@ -73,6 +73,7 @@ export class Details {
     this.wanted = new Set();
     this.stale = new Set();
     this.isAsking = false;
+    this.waiting = new Map();
   }
 
   get(row) {
@@ -81,9 +82,17 @@ export class Details {
 
   /** Asks for what is not known yet; `isInstead`: of what was asked for before and is out of sight, no more. */
   need(rows, { isInstead = false } = {}) {
-    if (isInstead) this.wanted.clear();
+    if (isInstead) this.wanted = new Set(this.waiting.keys());
     for (const row of rows) if (!this.known.has(row) || this.stale.has(row)) this.wanted.add(row);
     if (this.wanted.size && !this.isAsking) this.ask();
+  }
+
+  /** A promise of a row's details, as they were first told. */
+  when(row) {
+    const known = this.known.get(row);
+    if (known) return Promise.resolve(known);
+    this.need([row]);
+    return new Promise((come) => this.waiting.set(row, [...(this.waiting.get(row) ?? []), come]));
   }
 
   /** What is known of these rows may have changed. */
@@ -122,6 +131,10 @@ export class Details {
     for (const row of this.known.keys()) {
       if (this.known.size <= MOST_DETAILS) break;
       this.known.delete(row);
+    }
+    for (const detail of told) {
+      for (const come of this.waiting.get(detail.row) ?? []) come(detail);
+      this.waiting.delete(detail.row);
     }
     this.onArrival(told.map((detail) => detail.row));
   }

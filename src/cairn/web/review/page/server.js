@@ -1,5 +1,7 @@
 // How the page asks the server, and what an answer that did not come means.
 
+import { wait } from "./dom.js";
+
 /** No answer came; asking again may help. */
 export class Unreachable extends Error {}
 
@@ -12,6 +14,7 @@ export class Refused extends Error {
 }
 
 const PATIENCE_MS = 20_000;
+const AGAIN_MS = 1000;
 let reviewer = "";
 
 export function decideAs(name) {
@@ -25,6 +28,18 @@ export function get(path, parameters = {}) {
 
 export function post(path, body) {
   return asked(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+}
+
+/** Asks until an answer comes; `say` is called with what is wrong meanwhile. */
+export async function patiently(ask, say) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      say(error instanceof Refused ? error.message : "Waiting for the server…");
+      await wait(AGAIN_MS);
+    }
+  }
 }
 
 async function asked(path, options) {
