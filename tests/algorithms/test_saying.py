@@ -98,3 +98,8 @@ def test_log_odds_that_fall_or_are_too_few_are_told() -> None:
 def test_too_few_images_are_told() -> None:
     with pytest.raises(InputError, match="at least 20 of each"):
         fit_says(surprises(3, 19), surprises(1, 500))
+
+
+def test_nothing_to_hold_it_against_is_told() -> None:
+    with pytest.raises(InputError, match="3 images with a right landmark and 0 with a wrong one"):
+        reliability(OWN_SAYS, np.ones(3), np.empty(0))

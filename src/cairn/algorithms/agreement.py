@@ -1,6 +1,6 @@
 """How well two grey images agree pixel for pixel once one is laid over the other, part by part."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,20 +35,37 @@ class Agreement:
 
     share: of the parts of the overlap in which both show something, those that agree; 0 where there are none.
     n_parts: those parts. of_first, of_second: the share of each image's area that the other covers, 0 to 1.
-    patch: the share of the overlap that is one rectangle in which nothing agrees, where most of what differs lies in it;
-    0 where there is none.
+    differing: [down, across] the covered parts of the second that differ, None where nothing overlaps; n_covered: of
+    how many.
     """
 
     share: float
     n_parts: int
     of_first: float
     of_second: float
-    patch: float = 0.0
+    differing: Bools | None = field(default=None, compare=False, repr=False)
+    n_covered: int = 0
 
     @property
     def covered(self) -> float:
         """The smaller of the two shares of area."""
         return min(self.of_first, self.of_second)
+
+    def patch(self) -> float:
+        """The share of the overlap that is one rectangle in which nothing agrees, where most of what differs lies in it.
+
+        0 where there is none.
+        """
+        if self.differing is None:
+            return 0.0
+        top, left, bottom, right = largest_rectangle(self.differing, least=_PATCH_PARTS)
+        if not bottom:
+            return 0.0
+        # Its rim lies half inside.
+        near = self.differing[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+        if near.sum() < _PATCH_HOLDS * self.differing.sum():
+            return 0.0
+        return (bottom - top) * (right - left) / self.n_covered
 
 
 NOTHING = Agreement(0.0, 0, 0.0, 0.0)
@@ -91,8 +108,10 @@ def agreement(first: Grey, second: Grey, matrix: Matrix) -> Agreement:
     differs = np.zeros(len(tiles), np.bool_)
     is_unlike = np.abs(ours - theirs).mean(axis=1) > _UNLIKE_GREY
     differs[is_covered] = (shows.any(axis=0) & ~agrees) | is_unlike
-    patch = _patch(differs.reshape(_grid(second)), int(is_covered.sum()))
-    return Agreement(int(agrees.sum()) / n_counted, n_parts, of_first, of_second, patch)
+    return Agreement(
+        int(agrees.sum()) / n_counted, n_parts, of_first, of_second,
+        differs.reshape(_grid(second)), int(is_covered.sum()),
+    )  # fmt: skip
 
 
 def correlations(first: Grey, second: Grey) -> npt.NDArray[np.float32]:
@@ -126,18 +145,6 @@ def _evened(grey: Grey, is_inside: npt.NDArray[np.bool_]) -> Grey:
     gain = SPREAD_GREY / max(float(inside.std()), 1.0)
     evened: Grey = ((grey - inside.mean()) * gain).astype(np.float32)
     return evened
-
-
-def _patch(differs: Bools, n_covered: int) -> float:
-    """The share of the covered parts that one rectangle of differing parts takes, where it holds most of these."""
-    top, left, bottom, right = largest_rectangle(differs, least=_PATCH_PARTS)
-    if not bottom:
-        return 0.0
-    # Its rim lies half inside.
-    near = differs[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
-    if near.sum() < _PATCH_HOLDS * differs.sum():
-        return 0.0
-    return (bottom - top) * (right - left) / n_covered
 
 
 def _grid(image: Grey) -> tuple[int, int]:

@@ -74,10 +74,18 @@ def fit_says(where_so: Doubles, where_not: Doubles) -> Says:
 
 
 def reliability(says: Says, where_so: Doubles, where_not: Doubles) -> Reliability:
-    """How well `says` holds on the best surprises of images of both sorts, [P] and [Q], neither empty."""
+    """How well `says` holds on the best surprises of images of both sorts, [P] and [Q].
+
+    Raises InputError where either is empty.
+    """
+    if not len(where_so) or not len(where_not):
+        raise InputError(
+            f"what a best match means was to be held against {len(where_so)} images with a right landmark and "
+            f"{len(where_not)} with a wrong one; at least one of each was expected; give more photos"
+        )
     surprises = np.concatenate([where_so, where_not])
     is_so = np.arange(len(surprises)) < len(where_so)
-    weights = np.where(is_so, 0.5 / max(len(where_so), 1), 0.5 / max(len(where_not), 1))
+    weights = np.where(is_so, 0.5 / len(where_so), 0.5 / len(where_not))
     log_odds = says.of(surprises)
     losses = np.logaddexp(0, np.where(is_so, -log_odds, log_odds))
     probabilities = 1 / (1 + np.exp(-log_odds))

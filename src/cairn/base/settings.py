@@ -377,7 +377,7 @@ class ScrubSettings(Settings):
         50, ge=10, le=1000, description="nearest images that are asked what an image shows"
     )
     max_candidates: int = Field(
-        300, ge=0, description="images of each kind of doubt whose points are matched, the most doubtful first"
+        300, ge=0, description="images of each kind of doubt whose points are matched, the most doubtful first; and as many with seams"
     )  # fmt: skip
     seed: int = Field(0, ge=0, description="the same seed finds the same")
 

@@ -164,7 +164,7 @@ def _laid(first: View, second: View, matrix: Matrix | None, *, is_mirrored: bool
         how = How.MIRRORED if is_whole else How.MIRRORED_PART
     else:
         how = How.WHOLE if is_whole else How.PART
-    is_composed = seen.patch > 0 or (not is_whole and _is_beside_another(first, second, matrix))
+    is_composed = seen.patch() > 0 or (not is_whole and _is_beside_another(first, second, matrix))
     return Found(how, seen.share, seen.covered, is_composed)
 
 

@@ -129,7 +129,6 @@ def several_cases(
     likeness = _likeness(taught, own)
     if likeness is None:
         return []
-    voters = shown.images_of()
     pairs = [(one, _likeliest(one, likeness, own)) for one in looked]
     likely = [
         (one, pair)
@@ -137,10 +136,9 @@ def several_cases(
         if pair is not None and min(pair.own_odds, pair.other_odds) >= LEAST_ODDS
     ]
     cases = []
+    matching = _Matching(images, own, shown, shown.images_of(), looks, seed)
     with watch.phase("match parts of images", len(likely)) as advance:
-        for case in engine.map(
-            lambda job: _case(*job, images, own, shown, voters, looks, seed), likely
-        ):
+        for case in engine.map(lambda job: _case(*job, matching), likely):
             cases.append(case)
             advance(1)
     return cases
@@ -168,26 +166,40 @@ def _likeliest(one: Mixed, likeness: Logistic, own: Ints) -> PartPair | None:
     )
 
 
-def _case(
-    one: Mixed, pair: PartPair, images: KnownImages, own: Ints, shown: Shown, voters: list[Ints],
-    looks: Looks, seed: int,
-) -> Case:  # fmt: skip
-    groups = shown.copy_groups
-    codes = [code for code in own[one.row].tolist() if code >= 0]
-    mine = np.unique(np.concatenate([voters[code] for code in codes]))
+@dataclass(frozen=True)
+class _Matching:
+    """What parts of images are matched with. voters: the rows of each landmark's images."""
+
+    images: KnownImages
+    own: Ints
+    shown: Shown
+    voters: list[Ints]
+    looks: Looks
+    seed: int
+
+    def own_photos(self, row: int) -> Ints:
+        """The rows of the images of all landmarks that an image is said to show."""
+        codes = [code for code in self.own[row].tolist() if code >= 0]
+        return np.unique(np.concatenate([self.voters[code] for code in codes]))
+
+    def proof(self, one: Mixed, part: int, points: Keypoints, among: Ints) -> Proof:
+        """What those of `among` prove that are nearest to a part with these points."""
+        groups = self.shown.copy_groups
+        photos = nearest_to(
+            one.vectors[part], int(groups[one.row]), among, self.images.vectors, groups, n=N_TRIED
+        )
+        return proof_of(points, photos, looks=self.looks, seed=self.seed)
+
+
+def _case(one: Mixed, pair: PartPair, matching: _Matching) -> Case:
+    looks, mine = matching.looks, matching.own_photos(one.row)
     own_points, other_points = (
         looks.part_keypoints(one.row, one.boxes[part]) for part in (pair.own, pair.other)
     )
-
-    def tried(points: Keypoints, part: int, among: Ints) -> Proof:
-        vector, group = one.vectors[part], int(groups[one.row])
-        photos = nearest_to(vector, group, among, images.vectors, groups, n=N_TRIED)
-        return proof_of(points, photos, looks=looks, seed=seed)
-
-    own_proof = tried(own_points, pair.own, mine)
-    other_proof = tried(other_points, pair.other, voters[pair.landmark])
+    own_proof = matching.proof(one, pair.own, own_points, mine)
+    other_proof = matching.proof(one, pair.other, other_points, matching.voters[pair.landmark])
     is_matched = other_proof.best >= LEAST_SURPRISE
-    rival = tried(other_points, pair.other, mine).best if is_matched else 0.0
+    rival = matching.proof(one, pair.other, other_points, mine).best if is_matched else 0.0
     size = looks.size_px(one.row)
     regions = (
         _region(own_points.points[matched_points(own_proof)], one.boxes[pair.own], size),
