@@ -1,0 +1,31 @@
+"""Settings of a finished recogniser: what an answer holds, and where it is served."""
+
+from pydantic import Field
+
+from cairn.base.settings.forms import Settings
+
+
+class RecognizeSettings(Settings):
+    """What an answer holds."""
+
+    n_candidates: int = Field(5, ge=1, le=1000, description="candidates listed for each image")
+    n_evidence: int = Field(3, ge=0, le=20, description="gallery images listed for each candidate")
+    max_pixels: int = Field(
+        200_000_000, ge=10_000, description="a photo with more pixels is refused before decoding"
+    )
+    max_bytes: int = Field(200_000_000, ge=1_000, description="a file with more bytes is refused")
+
+
+class ServeSettings(Settings):
+    """Where the service listens and what it accepts."""
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="address to listen on; the default is this machine only",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    max_pixels: int = Field(
+        50_000_000, ge=10_000, description="a photo with more pixels is refused before decoding"
+    )
+    max_upload_bytes: int = Field(20_000_000, ge=1_000, description="a larger upload is refused")

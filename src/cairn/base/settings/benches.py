@@ -1,0 +1,79 @@
+"""Settings of the measurements: how long they take and on what."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from cairn.base.settings.forms import Ratio, Settings, words
+
+
+class PartsSettings(Settings):
+    """Over which splits the parts of the recogniser are compared."""
+
+    seeds: Annotated[tuple[int, ...], BeforeValidator(words)] = Field(
+        (10, 11, 12, 13, 14), min_length=1, description="seeds of the splits"
+    )
+    ratio: Ratio = Field(
+        (0.5, 0.0, 0.5), description="shares of train/val/test in each", validate_default=True
+    )
+
+
+class BenchSettings(Settings):
+    """How long a measurement takes."""
+
+    rounds: int = Field(5, ge=1, le=100, description="times that each contender runs, in turn")
+    n_images: int = Field(64, ge=1, description="images in one round")
+
+
+class DownloadBenchSettings(Settings):
+    """How long the measurement of downloads takes, and who takes part."""
+
+    rounds: int = Field(5, ge=1, le=100, description="times that each contender runs, in turn")
+    n_images: int = Field(
+        5000, ge=1, description="photos in one round, each at an address of its own"
+    )
+    ours_only: bool = Field(
+        False, description="Cairn alone, to see its memory over many more photos"
+    )
+
+
+class ExploreBenchSettings(Settings):
+    """The made-up catalog that exploring is measured on."""
+
+    n_rows: int = Field(1_200_000, ge=100, description="rows of the made-up catalog")
+    n_landmarks: int = Field(15_000, ge=1, description="landmarks that its images show")
+
+
+class ScrubBenchSettings(Settings):
+    """What is planted to measure scrub with, and how often."""
+
+    seeds: Annotated[tuple[int, ...], BeforeValidator(words)] = Field(
+        (10, 11, 12), min_length=1, description="seeds of the planted sets"
+    )
+    per_kind: int = Field(
+        60, ge=1, description="copies of each kind, wrong landmarks, distractors and composites in each set"
+    )  # fmt: skip
+    n_bad: int = Field(30, ge=1, description="blurred, dark and blank photos, so many of each")
+
+
+class MatchingBenchSettings(Settings):
+    """How many photos are matched to measure matching with."""
+
+    n_pairs: int = Field(
+        1500, ge=200, description="pairs of photos of different landmarks, so many of either half of the landmarks"
+    )  # fmt: skip
+    n_images: int = Field(
+        200, ge=20, description="images that photos are tried with, at most so many of either half"
+    )
+    seed: int = Field(11, ge=0, description="deals the landmarks to the halves and draws the pairs")
+
+
+class NeighborsBenchSettings(Settings):
+    """The made-up descriptors among which neighbours are found."""
+
+    sizes: Annotated[tuple[int, ...], BeforeValidator(words)] = Field(
+        (1_000, 10_000, 100_000, 1_000_000), min_length=1, description="numbers of descriptors"
+    )
+    width: int = Field(128, ge=2, le=4096, description="numbers in one descriptor")
+    n_neighbors: int = Field(10, ge=1, le=1000, description="neighbours of each")
+    seed: int = Field(0, ge=0, description="another seed makes up others")
