@@ -19,7 +19,7 @@ def test_it_says_counts_that_add_up_the_report_and_what_is_next(
     assert said[3].split() == ["middle", "5", "to", "19", "4", "40"]
     assert "parts: 26 train, 0 val, 26 test" in said
     assert f"report: {work}/reports/explore/report.html" in said
-    assert said[-1] == f"next: cairn scrub {work}"
+    assert said[-1] == f"next: cairn scrub {work} --backbone NAME-OR-FOLDER"
 
 
 def test_without_descriptors_it_says_how_to_make_a_map(

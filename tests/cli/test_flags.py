@@ -98,3 +98,14 @@ def test_help_shows_every_setting_with_its_default() -> None:
     assert "--ratio" in text
     assert "[80/10/10]" in text
     assert "--keep-shape, --no-keep-shape" in text
+
+
+def test_what_is_wrong_is_said_once_and_in_plain_words() -> None:
+    assert problems("--sides-px", "nonsense", "--seed", "x", "--gem-power", "y") == (
+        "--seed is 'x'; expected: a whole number",
+        "--sides-px is 'nonsense'; expected: a whole number",
+        "--gem-power is 'y'; expected: a number",
+    )
+    assert problems("--sides-px", "") == (
+        "--sides-px is []; expected: one or more, with commas between them",
+    )

@@ -40,3 +40,14 @@ def test_a_folder_that_is_no_work_folder_is_told(
 ) -> None:
     assert main(["scrub", str(tmp_path)]) == 1
     assert "is no work folder" in capsys.readouterr().err
+
+
+def test_settings_of_finding_are_refused_where_nothing_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["scrub", str(tmp_path), "--apply", "careful", "--min-side-px", "5", "--backbone", "x"]
+    assert main(words) != 0
+    said = capsys.readouterr().err
+    assert "2 settings are wrong" in said
+    assert "--min-side-px would change nothing here" in said
+    assert "--backbone would change nothing here" in said

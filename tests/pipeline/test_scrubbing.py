@@ -18,8 +18,11 @@ from cairn.records.findings import (
     DARK,
     EXACT_COPY,
     NEAR_COPY,
+    NO_LANDMARK,
+    SEVERAL_LANDMARKS,
     TOO_SMALL,
     TWO_LANDMARKS,
+    WRONG_LANDMARK,
     Findings,
 )
 from cairn.records.image_checks import ImageChecks
@@ -206,3 +209,28 @@ def test_one_image_alone_is_scrubbed(tmp_path: Path, settings: DescribeSettings)
     done = cairn.scrub(tmp_path / "work", describing=settings)
     assert done.n_images == 1
     assert not done.findings.of_kinds(EXACT_COPY, NEAR_COPY, TWO_LANDMARKS).counts()
+
+
+def test_images_that_have_gone_are_counted_and_the_findings_of_before_stay(
+    project: tuple[Path, Scrubbed], tmp_path: Path, settings: DescribeSettings
+) -> None:
+    work = copied(project, tmp_path)
+    before = (work / "findings.parquet").read_bytes()
+    for path in sorted((work / "images/landmark_0").iterdir())[:2]:
+        path.unlink()
+    n_images = project[1].n_images
+    with pytest.raises(InputError, match=f"2 images of {n_images} have gone .first: .*landmark_0"):
+        scrub(work, describing=settings)
+    assert (work / "findings.parquet").read_bytes() == before
+
+
+def test_a_photo_that_is_surely_dark_is_doubted_for_nothing_else(
+    project: tuple[Path, Scrubbed],
+) -> None:
+    findings = project[1].findings
+    dark = findings.of_kinds(DARK).table.filter("is_sure")["image_id"].to_list()
+    assert dark
+    others = findings.of_kinds(WRONG_LANDMARK, NO_LANDMARK, SEVERAL_LANDMARKS).table
+    assert not set(dark) & set(others["image_id"].to_list())
+    evidence = others["evidence"].explode().to_list()
+    assert not set(dark) & set(evidence)

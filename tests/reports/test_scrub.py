@@ -4,7 +4,14 @@ import polars as pl
 import pytest
 
 from cairn.records.findings import KINDS, NEAR_COPY, SEVERAL_LANDMARKS, TOO_SMALL, Findings
-from cairn.reports.scrub import N_SHOWN, WORDS, ScrubContents, render_scrub_report, shown_images
+from cairn.reports.scrub import (
+    N_SHOWN,
+    WORDS,
+    ScrubContents,
+    findings_lead,
+    render_scrub_report,
+    shown_images,
+)
 from tests.make import jpeg
 
 EVIL = "<script>alert(1)</script>"
@@ -34,7 +41,7 @@ def contents(rows: list[dict[str, object]], *, has_thumbnails: bool = True) -> S
         },
     )  # fmt: skip
     return ScrubContents(
-        dataset=EVIL, findings=findings, images=images, n_images=50, names={"tower": f"Tower {EVIL}"},
+        dataset=EVIL, findings=findings, images=images, n_images=50, n_duplicates=0, names={"tower": f"Tower {EVIL}"},
         thumbnail=lambda image_id: jpeg(1) if has_thumbnails else None, about={"Cairn": "1"},
         next_commands=("cairn review work",),
     )  # fmt: skip
@@ -90,3 +97,14 @@ def test_names_do_no_harm_and_nothing_is_asked_from_outside(has_thumbnails: bool
 def test_nothing_found_is_said() -> None:
     page = render_scrub_report(contents([]))
     assert "nothing is doubtful about any of them" in page
+
+
+def test_duplicates_are_counted_beside_the_images() -> None:
+    findings = Findings.of([row(TOO_SMALL, "i1"), row(NEAR_COPY, "i2"), row(NEAR_COPY, "d1")])
+    told = findings_lead(findings, 10, 1).split()
+    wanted = "10 images: 3 findings about 2 of them (20 %), and about 1 duplicate beside them"
+    assert told == wanted.split()
+
+
+def test_the_page_knows_the_shape_of_each_photo_before_it_is_drawn() -> None:
+    assert 'style="aspect-ratio: 2.0"' in render_scrub_report(contents([row(TOO_SMALL, "i1")]))

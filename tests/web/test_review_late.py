@@ -128,6 +128,15 @@ def test_what_was_seen_large_is_large_again_after_a_landmark_was_named(
     assert landmarks_given(work) == [("belfry",)]
 
 
+def test_escape_leaves_the_search_at_once_whatever_was_typed(visit: Callable[..., "Page"]) -> None:
+    page = visit(of="#queue=wrong+landmark")
+    pressed(page, "w")
+    page.keyboard.type("bel")
+    pressed(page, "Escape", "k")
+    page.locator("#chooser[open]").wait_for(state="detached")
+    waits_for(page, "1 of 3")
+
+
 def test_the_queues_in_turn_are_those_that_wait_for_somebody(visit: Callable[..., "Page"]) -> None:
     page = visit()
     page.wait_for_selector("[data-queue=accepted]")

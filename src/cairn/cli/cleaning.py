@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cairn.base.checks import counted
 from cairn.base.settings import DescribeSettings, ScrubSettings
 from cairn.cli.display import TerminalWatch, program, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.pipeline.deciding import apply
 from cairn.pipeline.results import Scrubbed
 from cairn.pipeline.scrubbing import scrub
-from cairn.stages.policies import POLICIES
+from cairn.reports.scrub import findings_lead
+from cairn.stages.policies import NONE, POLICIES
 
 WORK = Word("WORK", "the work folder: where this project's data lies")
 APPLY = Option(
@@ -42,9 +42,16 @@ def scrub_command(arguments: Sequence[str]) -> int:
 
 
 def _apply(given: Given) -> int:
+    given.require_untyped(
+        DescribeSettings,
+        ScrubSettings,
+        because="it says how doubts are found, and --apply finds none",
+    )
     done = apply(given.words["WORK"], policy=given.options[APPLY.flag], watch=TerminalWatch())
     for sentence in done.sentences():
         say(sentence)
+    if given.options[APPLY.flag] != NONE.name:
+        say(f"to undo it: {program()} scrub {given.words['WORK']} --apply {NONE.name}")
     say(f"next: {program()} split {given.words['WORK']}")
     return 0
 
@@ -52,10 +59,11 @@ def _apply(given: Given) -> int:
 def scrubbed(done: Scrubbed) -> str:
     """What scrub found, as a table by kind."""
     findings = done.findings.table
-    n_doubtful = findings["image_id"].n_unique()
-    lead = f"{counted(done.n_images, 'image')}: {counted(len(findings), 'finding')} about {n_doubtful:,} of them"
     sure = dict(findings.group_by("kind").agg(pl.col("is_sure").sum()).iter_rows())
     rows = [(kind, f"{n:,}", f"{sure[kind]:,}") for kind, n in done.findings.counts().items()]
-    lines = [lead, *([table(("kind", "findings", "sure"), rows)] if rows else [])]
+    lines = [
+        findings_lead(done.findings, done.n_images, done.n_duplicates),
+        *([table(("kind", "findings", "sure"), rows)] if rows else []),
+    ]
     lines += [f"findings: {done.work.findings_path}", f"report: {done.report}"]
     return "\n".join(lines)

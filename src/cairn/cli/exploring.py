@@ -21,6 +21,10 @@ def explore_command(arguments: Sequence[str]) -> int:
     summary = "What the catalog holds, as one page that opens offline and as tables."
     shape = Shape((WORK,), (MAP,), {"explore": ExploreSettings, "describe": DescribeSettings})
     given = parse("explore", summary, shape, arguments)
+    if MAP.flag not in given.switches:
+        given.require_untyped(
+            DescribeSettings, because="it goes with --map, which describes images"
+        )
     done = explore(
         given.words["WORK"],
         settings=given.settings("explore", ExploreSettings),
@@ -29,7 +33,7 @@ def explore_command(arguments: Sequence[str]) -> int:
         watch=TerminalWatch(),
     )
     say(explored(done))
-    say(f"next: {program()} scrub {done.work.root}")
+    say(f"next: {program()} scrub {done.work.root} --backbone NAME-OR-FOLDER")
     return 0
 
 

@@ -13,9 +13,18 @@ from pydantic_core import ErrorDetails
 from cairn.base.checks import nearest_name
 from cairn.base.errors import InputError, SettingsError
 from cairn.base.settings import SECTIONS, Settings
+from cairn.base.settings.recipes import FROZEN, read_recipe, recipe_names
 
 Model = TypeVar("Model", bound=Settings)
 SETTINGS_FLAG = "--settings"
+# What pydantic says in the words of programs, in those of people.
+_PLAIN = {
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "bool_parsing": "yes or no",
+    "too_short": "one or more, with commas between them",
+}
 
 
 @dataclass(frozen=True)
@@ -44,22 +53,38 @@ class Option:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a command takes; `sections` are the settings by their section of a TOML file."""
+    """What a command takes; `sections` are the settings by their section of a TOML file.
+
+    has_recipe: the setting `recipe` names a file of settings that those given stand above.
+    """
 
     words: tuple[Word, ...] = ()
     options: tuple[Option, ...] = ()
     sections: Mapping[str, type[Settings]] = field(default_factory=dict)
+    has_recipe: bool = False
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a command was given, checked."""
+    """What a command was given, checked; `typed` are the settings that were typed, by name."""
 
     words: Mapping[str, str]
     lists: Mapping[str, list[str]]
     options: Mapping[str, str]
     switches: frozenset[str]
     sections: Mapping[str, Settings]
+    typed: frozenset[str] = frozenset()
+
+    def require_untyped(self, *models: type[Settings], because: str) -> None:
+        """Nothing, where no flag of these settings was typed; otherwise raises SettingsError, `because` said of each."""
+        known = [name for model in models for name in model.model_fields if name in self.typed]
+        if known:
+            raise SettingsError(
+                [
+                    f"{_flag(name)} would change nothing here: {because}"
+                    for name in dict.fromkeys(known)
+                ]
+            )
 
     def settings(self, section: str, model: type[Model]) -> Model:
         """The settings of `section`, which are of the type `model`."""
@@ -133,9 +158,9 @@ def _setting_flags(sections: Mapping[str, type[Settings]]) -> Iterable[tuple[str
 def shown_default(value: object) -> str:
     """A default in the form that the command line takes it: 80/10/10, avg,gem, yes."""
     if isinstance(value, tuple):
-        if all(isinstance(part, float) for part in value):
+        if len(value) == 3 and all(isinstance(part, float) for part in value):
             return "/".join(f"{100 * part:g}" for part in value)
-        return ",".join(str(part) for part in value)
+        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
@@ -159,16 +184,26 @@ def parse(name: str, summary: str, shape: Shape, arguments: Sequence[str]) -> Gi
     if not problems and unknown:
         problems = [f"{' '.join(unknown)} was not expected; see: cairn {name} --help"]
     from_file, wrong = _from_file(values.pop(SETTINGS_FLAG[2:], None), shape.sections)
+    recipe = _of_recipe(values, from_file) if shape.has_recipe else {}
     sections: dict[str, Settings] = {}
     for section, model in shape.sections.items():
         typed = {key: values[key] for key in model.model_fields if key in values}
         try:
-            sections[section] = model.model_validate({**from_file.get(section, {}), **typed})
+            told = {**recipe.get(section, {}), **from_file.get(section, {}), **typed}
+            sections[section] = model.model_validate(told)
         except ValidationError as error:
-            wrong += [_sentence(detail, typed) for detail in error.errors()]
+            wrong += [_sentence(detail, typed) for detail in _first_of_each(error.errors())]
     if problems or wrong:
         raise SettingsError(list(dict.fromkeys([*problems, *wrong])))
     return _given(shape, values, sections)
+
+
+def _of_recipe(
+    typed: Mapping[str, object], from_file: Mapping[str, Mapping[str, object]]
+) -> dict[str, dict[str, object]]:
+    """The settings of the recipe that was named; nothing of one that there is not, which is told with all that is wrong."""
+    name = str(typed.get("recipe", from_file.get("train", {}).get("recipe", FROZEN)))
+    return read_recipe(name) if name in recipe_names() else {}
 
 
 def _given(shape: Shape, values: Mapping[str, object], sections: Mapping[str, Settings]) -> Given:
@@ -186,7 +221,8 @@ def _given(shape: Shape, values: Mapping[str, object], sections: Mapping[str, Se
         if not option.is_switch and keys[option.flag] in values
     }
     switches = frozenset(o.flag for o in shape.options if o.is_switch and values.get(keys[o.flag]))
-    return Given(words, lists, options, switches, sections)
+    fields = {name for model in shape.sections.values() for name in model.model_fields}
+    return Given(words, lists, options, switches, sections, frozenset(fields & values.keys()))
 
 
 def _unknown_word(word: str, flags: Sequence[str]) -> str:
@@ -232,12 +268,22 @@ def _from_file(
     return known_keys, problems
 
 
+def _first_of_each(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """What is wrong with each setting first: a list whose only part is wrong is not empty as well."""
+    firsts: dict[object, ErrorDetails] = {}
+    for number, detail in enumerate(details):
+        firsts.setdefault(detail["loc"][0] if detail["loc"] else number, detail)
+    return list(firsts.values())
+
+
 def _sentence(detail: ErrorDetails, typed: Mapping[str, object]) -> str:
     """One wrong setting in words: what was given, what was expected."""
     if not detail["loc"]:
         return str(detail["ctx"]["error"]) if "ctx" in detail else detail["msg"]
     name = str(detail["loc"][0])
     shown = _flag(name) if name in typed else name
+    if detail["type"] in _PLAIN:
+        return f"{shown} is {detail['input']!r}; expected: {_PLAIN[detail['type']]}"
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     for twice in (" was expected", " were expected"):
         expected = expected.replace(twice, "")

@@ -1,5 +1,6 @@
 """Where commands that serve listen: a port of this machine, or words on why it cannot be had."""
 
+import os
 import socket
 
 from cairn.base.errors import InputError
@@ -15,6 +16,7 @@ def listening_at(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(
-            f"{host}:{port} cannot be listened on: {error.strerror or error}; a free port of this machine was "
-            "expected; choose another with --port, or 0 for any"
+            f"{host}:{port} cannot be listened on: {os.strerror(error.errno) if error.errno else error}; an address of this "
+            "machine and a port that no other program listens on (such as another cairn) were expected; choose another "
+            "with --port, or 0 for any"
         ) from error

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "explore": Entry("what the catalog holds: a page with counts, photos and a map", "exploring"),
     "split": Entry("deal the images to train, val and test, copies on one side", "making"),
     "train": Entry("fit head, whitening, fusion and calibration on train and val", "making"),
+    "recipes": Entry("the recipes that train knows, and what each is for", "making"),
     "index": Entry("make the bundle: a folder that recognises anywhere", "making"),
     "evaluate": Entry("score the bundle on test, write the report", "making"),
     "recognize": Entry("say which landmarks photos show", "asking"),

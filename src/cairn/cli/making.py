@@ -9,13 +9,24 @@ import polars as pl
 from cairn.base.checks import counted
 from cairn.base.errors import InputError, SettingsError, Stopped
 from cairn.base.settings import (
+    AugmentSettings,
     DemoSettings,
     DescribeSettings,
     DownloadSettings,
     EvaluateSettings,
+    FinetuneSettings,
     ImportSettings,
+    Settings,
     SplitSettings,
+    TopSettings,
     TrainSettings,
+)
+from cairn.base.settings.recipes import (
+    Recipe,
+    read_recipe,
+    recipe_names,
+    recipe_summary,
+    recipe_text,
 )
 from cairn.cli.display import TerminalWatch, program, say, table, warn
 from cairn.cli.fetching import HOSTS, URLS, downloaded
@@ -55,6 +66,11 @@ FRESH = Option(
 MOST_FAILED = 5
 FEW = 50
 NAME = Option("--name", f"the model's name [{DEFAULT_MODEL}]", value="NAME")
+RECIPE: dict[str, type[Settings]] = {
+    "augment": AugmentSettings,
+    "top": TopSettings,
+    "finetune": FinetuneSettings,
+}
 GROUP = Option(
     "--group",
     "propose folders by likeness for photos that lie in none, and import nothing",
@@ -101,6 +117,7 @@ def run_command(arguments: Sequence[str]) -> int:
             "train": TrainSettings,
             "evaluate": EvaluateSettings,
         },
+        has_recipe=True,
     )
     given = parse("run", summary, shape, arguments)
     signals = Signals()
@@ -198,18 +215,47 @@ def split_command(arguments: Sequence[str]) -> int:
 def train_command(arguments: Sequence[str]) -> int:
     """Fit head, whitening, fusion and calibration."""
     summary = "Fit head, whitening, fusion and calibration on train and val, out of fold."
-    shape = Shape((WORK,), (NAME,), {"describe": DescribeSettings, "train": TrainSettings})
+    shape = Shape(
+        (WORK,),
+        (NAME,),
+        {"describe": DescribeSettings, "train": TrainSettings, **RECIPE},
+        has_recipe=True,
+    )
     given = parse("train", summary, shape, arguments)
     done = train(
         given.words["WORK"],
         name=_name(given),
         describing=given.settings("describe", DescribeSettings),
         settings=given.settings("train", TrainSettings),
+        recipe=recipe_given(given),
         watch=TerminalWatch(),
     )
     say(trained(done))
     say(f"fitted: {done.folder}")
     say(f"next: {program()} index {done.work.root}{_named(done.name)}")
+    return 0
+
+
+def recipe_given(given: Given) -> Recipe:
+    """The recipe with what was typed above it."""
+    return Recipe(
+        given.settings("train", TrainSettings).recipe,
+        given.settings("augment", AugmentSettings),
+        given.settings("top", TopSettings),
+        given.settings("finetune", FinetuneSettings),
+    )
+
+
+def recipes_command(arguments: Sequence[str]) -> int:
+    """The recipes, or one of them as it is written."""
+    name = Option("--show", "print the file of one recipe", value="NAME")
+    given = parse("recipes", "The recipes of cairn train, and what each is for.", Shape(options=(name,)), arguments)  # fmt: skip
+    if name.flag in given.options:
+        read_recipe(given.options[name.flag])
+        say(recipe_text(given.options[name.flag]).rstrip())
+        return 0
+    say(table(("recipe", "for"), [(one, recipe_summary(one)) for one in recipe_names()]))
+    say(f"next: {program()} recipes --show NAME, or {program()} train WORK --recipe NAME")
     return 0
 
 

@@ -57,15 +57,19 @@ def export_backbone(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as made:
             whole = Path(made) / "whole"
             whole.mkdir()
-            is_fixed = _write_network(network, config, whole / NETWORK)
+            is_fixed = write_network(network, config, whole / NETWORK)
             _write_weights(network, weights, whole / WEIGHTS)
             write_json(whole / CONFIG, _sized(config, network, is_fixed=is_fixed))
             write_json(whole / ORIGIN, origin)
             whole.rename(folder)
 
 
-def _write_network(network: "nn.Module", config: BackboneConfig, path: Path) -> bool:
-    """Whether the ONNX at `path` takes one size only; it agrees with torch within PARITY."""
+def write_network(network: "nn.Module", config: BackboneConfig, path: Path) -> bool:
+    """Writes the network as ONNX to `path`; whether it takes one size only. It agrees with torch within PARITY.
+
+    network: gives (maps,) or (maps, cls), and has `model`, which timm built.
+    Raises BundleError where it cannot be exported or differs.
+    """
     native = config.pretrained_cfg.input_size[1:]
     unit = _unit(network, native)
     near, far = (6 * unit, 8 * unit), (11 * unit, 7 * unit)

@@ -14,11 +14,13 @@ from pydantic import JsonValue
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.files import digest_file, digest_json, write_bytes, write_json
 from cairn.base.settings import EMBEDDED_BACKBONE, EMBEDDED_SIDES_PX, DescribeSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
+from cairn.images.store import Inside
 from cairn.models.backbones import open_backbone
 from cairn.models.embedder import Embedder, open_embedder
 from cairn.pipeline.work_folder import WorkFolder
@@ -97,6 +99,22 @@ def current_images(work: WorkFolder, catalog: Catalog) -> list[KeptImage]:
             "image_id", "path", "size_bytes", "kept_digest"
         ).iter_rows()
     ]
+
+
+def require_there(work: WorkFolder, images: Sequence[KeptImage]) -> None:
+    """Nothing, where the file of every image is there; otherwise raises InputError that says how many have gone."""
+    files = {
+        image.path: inside.file if (inside := Inside.of(image.path)) else image.path
+        for image in images
+    }
+    gone_files = {file for file in set(files.values()) if not (work.root / file).is_file()}
+    gone = [path for path, file in files.items() if file in gone_files]
+    if gone:
+        raise InputError(
+            f"{counted(len(gone), 'image')} of {len(images):,} {'has' if len(gone) == 1 else 'have'} gone (first: "
+            f"{work.root / gone[0]}); all that the catalog keeps were expected; bring them back, or run again what "
+            "brought them there: cairn import or cairn download"
+        )
 
 
 def descriptors_at_hand(

@@ -72,7 +72,7 @@ def explore(
                     image_map=image_map,
                     map_command=f"cairn explore {place.root} --map --backbone NAME-OR-FOLDER",
                     facts=_facts(place, image_map),
-                    next_command=f"cairn scrub {place.root}",
+                    next_command=f"cairn scrub {place.root} --backbone NAME-OR-FOLDER",
                 ),
             )
             advance(1)

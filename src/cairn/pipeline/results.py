@@ -151,7 +151,9 @@ class Applied(Project):
         told = ", ".join(f"{n:,} {what}" for what, n in self.counts.items())
         lines = [f"policy {self.policy}: {counted(self.n_images, 'image')}: {told}"]
         if self.changes:
-            changes = ", ".join(f"{n:,} show {what}" for what, n in self.changes.items())
+            changes = ", ".join(
+                f"{n:,} {'shows' if n == 1 else 'show'} {what}" for what, n in self.changes.items()
+            )
             lines.append(f"of all images, by decision: {changes}")
         if self.n_protected:
             lines.append(f"{counted(self.n_protected, 'image')} kept as people said")
@@ -180,6 +182,7 @@ class Scrubbed(Project):
 
     findings: Findings
     n_images: int
+    n_duplicates: int
     report: Path
 
 

@@ -16,7 +16,12 @@ from cairn.images.thumbnails import Thumbnails
 from cairn.models.embedder import Embedder
 from cairn.pipeline.checking import check_catalog
 from cairn.pipeline.deciding import undecided
-from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
+from cairn.pipeline.describing import (
+    current_images,
+    describe_catalog,
+    embedder_of,
+    require_there,
+)
 from cairn.pipeline.results import Scrubbed
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
@@ -60,16 +65,14 @@ def _scrubbed(
     place: WorkFolder, catalog: Catalog, embedder: Embedder, settings: ScrubSettings, watch: Watch
 ) -> Scrubbed:
     engine = LocalEngine()
+    images = current_images(place, catalog)
+    require_there(place, images)
     checks = check_catalog(place, catalog, engine=engine, watch=watch)
     descriptors = describe_catalog(place, catalog, embedder, engine=engine, watch=watch)
-    images = current_images(place, catalog)
     made = _card(place, catalog, images, embedder, settings)
     card = place.card("scrub")
     if card is not None and card.still_holds(made, root=place.root):
-        findings = Findings.read(place.findings_path)
-        return Scrubbed(
-            place, findings, len(images), _report(place, catalog, findings, embedder, watch)
-        )
+        return _left(place, catalog, Findings.read(place.findings_path), embedder, watch)
     given = ScrubGiven(
         catalog=catalog,
         checks=checks,
@@ -83,9 +86,21 @@ def _scrubbed(
     findings.write(place.findings_path)
     outputs = {FINDINGS: FileRecord.of(place.findings_path)}
     made.model_copy(update={"outputs": outputs}).write(place.card_path("scrub"))
-    return Scrubbed(
-        place, findings, len(images), _report(place, catalog, findings, embedder, watch)
-    )
+    return _left(place, catalog, findings, embedder, watch)
+
+
+def _left(
+    place: WorkFolder, catalog: Catalog, findings: Findings, embedder: Embedder, watch: Watch
+) -> Scrubbed:
+    """What scrub leaves, with its page."""
+    report = _report(place, catalog, findings, embedder, watch)
+    return Scrubbed(place, findings, len(catalog.images), _n_duplicates(catalog, findings), report)
+
+
+def _n_duplicates(catalog: Catalog, findings: Findings) -> int:
+    """How many rows with findings are no images of their own, for their bytes are those of another."""
+    doubtful = findings.table.select(pl.col("image_id").unique())
+    return len(doubtful.join(catalog.images, on="image_id", how="anti"))
 
 
 def _card(
@@ -165,6 +180,7 @@ def _report(
                 "image_id", "landmark_ids", "width_px", "height_px", "author", "licence"
             ),
             n_images=len(catalog.images),
+            n_duplicates=_n_duplicates(catalog, findings),
             names=_names(place),
             thumbnail=jpegs.get,
             about={

@@ -14,6 +14,7 @@ from cairn.base.settings import (
     SplitSettings,
     TrainSettings,
 )
+from cairn.base.settings.recipes import FROZEN, Recipe
 from cairn.base.watching import Silent, Watch
 from cairn.bundles import folder_bytes, open_bundle
 from cairn.engines.local import LocalEngine
@@ -21,6 +22,7 @@ from cairn.images.fetch.causes import FetchCause
 from cairn.models.embedder import open_embedder
 from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.downloading import Addresses
+from cairn.pipeline.finetuning import finetuned
 from cairn.pipeline.fitting import (
     Described,
     described,
@@ -138,17 +140,23 @@ def train(
     name: str = DEFAULT_MODEL,
     describing: DescribeSettings | None = None,
     settings: TrainSettings | None = None,
+    recipe: Recipe | None = None,
     watch: Watch | None = None,
 ) -> Trained:
     """Head, whitening, fusion and calibration fitted on train and val of `work`; see docs/train.md.
 
-    Raises InputError where nothing was split, or there is nothing to tell apart.
+    recipe: how the network is trained first, unless the settings say `frozen`; None: as their recipe says.
+    Raises InputError where nothing was split, or there is nothing to tell apart, MissingExtra where a network is to be
+    trained without torch.
     """
     place, shown, chosen = WorkFolder(Path(work)), watch or Silent(), settings or TrainSettings()
     model_name(name)
     place.split()
     with place.locked():
-        project = described(place, describing or DescribeSettings(), shown)
+        way = describing or DescribeSettings()
+        if chosen.recipe != FROZEN:
+            way = finetuned(place, name, recipe or Recipe.named(chosen.recipe), way, shown)
+        project = described(place, way, shown)
         fitted = fit_project(project, name, settings=chosen, watch=shown)
     return _trained(place, name, fitted, chosen)
 
@@ -271,6 +279,9 @@ def run(
     parted = split(work, settings=splitting, fresh=fresh, watch=shown)
     told(parted)
     with place.locked():
+        if chosen.recipe != FROZEN:
+            way = finetuned(place, name, Recipe.named(chosen.recipe), embedder.settings, shown)
+            embedder = embedder_of(way, work=place, watch=shown)
         project = described_by(embedder, place, shown)
         fitted = fit_project(project, name, settings=chosen, watch=shown)
         trained = _trained(place, name, fitted, chosen)

@@ -115,6 +115,10 @@ class WorkFolder:
         """The folder of what `cairn train` fitted."""
         return self.root / "training" / model_name(name)
 
+    def networks(self, name: str) -> Path:
+        """Where the networks that were trained under a name lie."""
+        return self.root / "networks" / model_name(name)
+
     def bundle(self, name: str) -> Path:
         """The folder of a finished recogniser."""
         return self.root / "models" / model_name(name)
@@ -157,9 +161,16 @@ class WorkFolder:
     def require(self) -> None:
         """Nothing, where this is a work folder; otherwise raises InputError."""
         if not self.catalog_path.is_file():
+            # Whoever names a folder of photos means to begin with them.
+            is_other = self.root.is_dir() and any(self.root.iterdir())
+            run = (
+                f"cairn import work --folder {self.root}"
+                if is_other
+                else f"cairn import {self.root} --folder DIR"
+            )
             raise InputError(
                 f"{self.root} is no work folder: it holds no catalog.parquet; a folder that cairn import or cairn "
-                f"download has filled was expected; run: cairn import {self.root} --folder DIR"
+                f"download has filled was expected; run: {run}"
             )
 
     def max_side_px(self) -> int:

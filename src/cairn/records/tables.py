@@ -127,6 +127,11 @@ def _told(path: Path, what: str, made_by: str) -> Iterator[None]:
         raise InputError(
             f"{path} does not exist; {what} was expected there; run: {made_by}"
         ) from error
+    except PermissionError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; {what} that you may read were expected there; give yourself the "
+            "right to read it"
+        ) from error
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(
             f"{path} cannot be read as {what}; it is damaged or not a Parquet file; "

@@ -63,6 +63,7 @@ class ScrubContents:
     findings: Findings
     images: pl.DataFrame
     n_images: int
+    n_duplicates: int
     names: Mapping[str, str]
     thumbnail: Callable[[str], bytes | None]
     about: Mapping[str, str]
@@ -82,11 +83,12 @@ class ScrubContents:
 
 @dataclass(frozen=True)
 class Seen:
-    """One photo as shown: `boxes` are left, top, width and height in percent, with what they frame."""
+    """One photo as shown: `ratio` is its width over its height, 0 where unknown; `boxes` are left, top, width and height in percent, with what they frame."""
 
     source: str | None
     alt: str
     caption: str
+    ratio: float
     boxes: tuple[tuple[float, float, float, float, str], ...] = ()
 
 
@@ -140,7 +142,7 @@ def render_scrub_report(contents: ScrubContents) -> str:
         "scrub.html.j2",
         {
             "dataset": contents.dataset,
-            "lead": _lead(contents, n_doubtful),
+            "lead": _lead(contents),
             "kinds": _kinds(contents),
             "n_findings": len(table),
             "n_sure": int(table["is_sure"].sum()),
@@ -159,15 +161,27 @@ def _shown(findings: Findings) -> pl.DataFrame:
     return findings.table.group_by("kind", maintain_order=True).head(N_SHOWN)
 
 
-def _lead(contents: ScrubContents, n_doubtful: int) -> str:
-    n_images, table = contents.n_images, contents.findings.table
-    if table.is_empty():
-        return f"{counted(n_images, 'image')}: nothing is doubtful about any of them."
+def findings_lead(findings: Findings, n_images: int, n_duplicates: int) -> str:
+    """How many findings about how many images, and about how many duplicates, which are no images of their own."""
+    if findings.table.is_empty():
+        return f"{counted(n_images, 'image')}: nothing is doubtful about any of them"
+    n_doubtful = findings.table["image_id"].n_unique() - n_duplicates
     share = percent(n_doubtful / max(n_images, 1))
+    beside = f", and about {counted(n_duplicates, 'duplicate')} beside them" if n_duplicates else ""
+    n_findings = counted(len(findings.table), "finding")
     return (
-        f"{counted(n_images, 'image')}: {counted(len(table), 'finding')} about {n_doubtful:,} of them ({share}). Nothing was "
-        "removed or changed: a policy or a person decides."
+        f"{counted(n_images, 'image')}: {n_findings} about {n_doubtful:,} of them ({share}){beside}"
     )
+
+
+def _lead(contents: ScrubContents) -> str:
+    said = findings_lead(contents.findings, contents.n_images, contents.n_duplicates)
+    rest = (
+        ""
+        if contents.findings.table.is_empty()
+        else " Nothing was removed or changed: a policy or a person decides."
+    )
+    return f"{said}.{rest}"
 
 
 def _kinds(contents: ScrubContents) -> list[KindRow]:
@@ -218,7 +232,10 @@ def _seen(
     said = contents.said(known.get("landmark_ids"))
     jpeg = contents.thumbnail(image_id)
     source = data_address(jpeg, side_px=SIDE_PX) if jpeg else None
-    return Seen(source, f"image {image_id}: {said or 'unlabelled'}", said or "unlabelled", boxes)
+    width, height = (int(str(known.get(side) or 0)) for side in ("width_px", "height_px"))
+    ratio = round(width / height, 4) if width and height else 0.0
+    alt = f"image {image_id}: {said or 'unlabelled'}"
+    return Seen(source, alt, said or "unlabelled", ratio, boxes)
 
 
 def _boxes(

@@ -39,7 +39,7 @@ def found(settings: ScrubSettings = PLAIN, /, **measures: object) -> list[dict[s
         ({"width_px": 2000, "height_px": 400}, ODD_SHAPE, "5.0 times as wide as high"),
         ({"width_px": 200, "height_px": 800}, ODD_SHAPE, "4.0 times as high as wide"),
         ({"sharpness": 0.12}, BLURRED, "takes away 12 of 100 of its fine differences"),
-        ({"bright_grey": 12.0}, DARK, "19 of 20 pixels are darker than 12 of 255"),
+        ({"bright_grey": 12.0}, DARK, "19 of 20 pixels are no brighter than 12 of 255"),
         ({"relief_grey": 1.0}, BLANK, "differ by no more than 1 of 255"),
         (
             {"flat_share": 0.9, "edge_share": 0.7, "colours_share": 0.95, "least_flat_share": 0.4, "frame_flat_share": 1.0,

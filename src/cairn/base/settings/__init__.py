@@ -24,12 +24,14 @@ from cairn.base.settings.making import (
     SplitSettings,
     TrainSettings,
 )
+from cairn.base.settings.training import AugmentSettings, FinetuneSettings, TopSettings
 
 __all__ = [
     "DEFAULT_BACKBONE",
     "EMBEDDED_BACKBONE",
     "EMBEDDED_SIDES_PX",
     "SECTIONS",
+    "AugmentSettings",
     "BenchSettings",
     "DemoSettings",
     "DescribeSettings",
@@ -38,6 +40,7 @@ __all__ = [
     "EvaluateSettings",
     "ExploreBenchSettings",
     "ExploreSettings",
+    "FinetuneSettings",
     "ImportSettings",
     "MatchingBenchSettings",
     "NeighborsBenchSettings",
@@ -50,6 +53,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "SplitSettings",
+    "TopSettings",
     "TrainSettings",
     "settings_folder",
 ]
@@ -62,6 +66,9 @@ SECTIONS: dict[str, type[Settings]] = {
     "explore": ExploreSettings,
     "describe": DescribeSettings,
     "train": TrainSettings,
+    "augment": AugmentSettings,
+    "top": TopSettings,
+    "finetune": FinetuneSettings,
     "evaluate": EvaluateSettings,
     "demo": DemoSettings,
     "recognize": RecognizeSettings,

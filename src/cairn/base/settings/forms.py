@@ -8,7 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 def words(value: object) -> object:
     """`a,b` as the command line gives it, as a list."""
-    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [word.strip() for word in value.split(",")] if value.strip() else []
 
 
 def _ratio(value: object) -> object:

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from cairn.base.checks import nearest_name
 from cairn.base.settings.forms import Ratio, Settings, SidePx, words
+from cairn.base.settings.recipes import recipe_names
 
 DEFAULT_BACKBONE = "vit_small_patch14_dinov2.lvd142m"
 EMBEDDED_BACKBONE = "embedded"
@@ -95,9 +97,9 @@ class DescribeSettings(Settings):
 class TrainSettings(Settings):
     """How a recogniser is fitted on the descriptors of train and val."""
 
-    recipe: Literal["frozen"] = Field(
-        "frozen", description="what is trained; frozen: head, whitening, fusion and calibration"
-    )
+    recipe: str = Field(
+        "frozen", description="what is trained, see cairn recipes; frozen: head, whitening, fusion and calibration"
+    )  # fmt: skip
     precision: float = Field(
         0.95,
         gt=0,
@@ -111,6 +113,15 @@ class TrainSettings(Settings):
         description="variances of the descriptors are divided by this power of them: 0 is none",
     )
     seed: int = Field(0, ge=0, description="deals the folds")
+
+    @field_validator("recipe")
+    @classmethod
+    def _is_there(cls, value: str) -> str:
+        if value not in recipe_names():
+            raise ValueError(
+                f"one of {', '.join(recipe_names())}{nearest_name(value, recipe_names())}"
+            )
+        return value
 
 
 class EvaluateSettings(Settings):

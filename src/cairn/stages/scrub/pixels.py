@@ -111,7 +111,7 @@ def _odd_shape(check: Row, settings: ScrubSettings) -> _Doubt | None:
 
 def _dark(check: Row) -> _Doubt | None:
     bright = _number(check, "bright_grey")
-    said = f"19 of 20 pixels are darker than {bright:.0f} of 255"
+    said = f"19 of 20 pixels are no brighter than {bright:.0f} of 255"
     return _falls(bright, BRIGHT_GREY, said)
 
 

@@ -25,7 +25,7 @@ from cairn.images.pixels import Decoded
 from cairn.models.embedder import Embedder
 from cairn.records.catalog import Catalog
 from cairn.records.descriptors import Descriptors
-from cairn.records.findings import Findings
+from cairn.records.findings import BLANK, DARK, Findings
 from cairn.records.image_checks import ImageChecks
 from cairn.records.split import Split
 from cairn.stages.scrub.copies import CopyImages, CopyPair, find_copies
@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 # Another number for each change in the code that finds other things in the same images.
-SCRUB_WAY = 2
+SCRUB_WAY = 3
 # Descriptors of a thousand numbers say little more than these, and a million of them fit in memory.
 N_DIRECTIONS = 512
 
@@ -94,16 +94,22 @@ def scrub(
         _copy_images(images, checks, neighbors), pixels_of=looks.pixels, engine=engine, watch=watch
     )
     told = _told(given)
+    bad = pixel_findings(checks, settings=settings)
+    # A black photo is like every other one, and says nothing of what it is said to show.
+    empty = {row["image_id"] for row in bad if row["kind"] in (DARK, BLANK) and row["is_sure"]}
     known = KnownImages(
         image_ids=tuple(told.image_ids),
-        truths=tuple(told.truths),
+        truths=tuple(
+            None if image_id in empty else truth
+            for image_id, truth in zip(told.image_ids, told.truths, strict=True)
+        ),
         vectors=vectors,
         neighbors=neighbors,
         copies=_sure(pairs),
         names=given.names,
     )
     rows = duplicate_findings(given.catalog.table, told) + copy_findings(pairs, told)
-    rows += pixel_findings(checks, settings=settings)
+    rows += bad
     rows += support_findings(
         known,
         looks=looks,

@@ -18,7 +18,8 @@ export class Chooser {
     this.list = byId("chooser-list");
     this.words.addEventListener("input", soon(() => this.search(), 70));
     this.dialog.addEventListener("keydown", (event) => this.pressed(event));
-    this.dialog.addEventListener("close", () => this.finish(null));
+    // It is told of a closing later: the next search may be open by then.
+    this.dialog.addEventListener("close", () => (this.dialog.open ? undefined : this.finish(null)));
     this.list.addEventListener("click", (event) => this.clicked(event));
     byId("chooser-cancel").addEventListener("click", () => this.finish(null));
     byId("chooser-done").addEventListener("click", () => this.finish(this.chosen));
@@ -112,6 +113,10 @@ export class Chooser {
     } else if (event.key === "Backspace" && !this.words.value && this.chosen.length) {
       event.preventDefault();
       this.drop(this.chosen.length - 1);
+    } else if (event.key === "Escape") {
+      // A search field would only be emptied.
+      event.preventDefault();
+      this.finish(null);
     } else if (event.key === "Enter" && event.target === this.words) {
       event.preventDefault();
       this.entered();

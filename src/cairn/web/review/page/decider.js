@@ -6,10 +6,10 @@ import { AGREEING } from "./words.js";
 
 const noted = (note) => (landmark) => ({ ...landmark, note });
 
-/** What an image shows instead: as scrub says, or as its copy is said to show. */
+/** What an image shows instead: as scrub suggests, or as its copy is said to show; each with a note of which it is. */
 function suggestedIn(detail) {
   const ofCopy = detail?.kind === "under two landmarks" ? detail.evidence[0]?.landmarks : null;
-  return detail?.suggested ?? ofCopy ?? [];
+  return (detail?.suggested ?? []).map(noted("suggested")).concat(detail?.suggested ? [] : (ofCopy ?? []).map(noted("said of its copy")));
 }
 
 /** page: the Page whose rows are decided about. */
@@ -34,7 +34,7 @@ export class Decider {
     const rows = this.page.grid.chosenRows;
     if (!rows.length) return;
     if (verdict === "wrong") {
-      const first = this.page.details.when(this.page.grid.focusedRow).then((detail) => suggestedIn(detail).map(noted("suggested")));
+      const first = this.page.details.when(this.page.grid.focusedRow).then(suggestedIn);
       const title = rows.length > 1 ? `Which landmark do these ${rows.length} show?` : "Which landmark does it show?";
       const chosen = await this.page.chooser.open({ title, first, none: "another one, not known which" });
       if (chosen) this.put(verdict, rows, chosen.map((one) => one.id), chosen.map((one) => one.name));
@@ -49,7 +49,7 @@ export class Decider {
   /** What the catalog says that an image shows, then what is suggested, each landmark once. */
   saidAndSuggested(detail) {
     const said = (detail.image.landmarks ?? []).map((one) => ({ ...noted("said so far")(one), image: this.page.panel.known(one.id)[0] }));
-    const all = [...said, ...suggestedIn(detail).map(noted("suggested"))];
+    const all = [...said, ...suggestedIn(detail)];
     return [...new Map(all.map((one) => [one.id, one])).values()];
   }
 

@@ -28,7 +28,11 @@ export const QUEUE_NAMES = {
 };
 
 /** What is to be done in queues that do not say it by their name. */
+const LIKELIEST_FIRST = "The likeliest come first. A doubt of 3 % means that 3 of 100 such images are wrong: stop where too few are.";
+
 export const QUEUE_NOTES = {
+  "wrong landmark": LIKELIEST_FIRST,
+  "no landmark": LIKELIEST_FIRST,
   "under two landmarks": "Copies that are said to show different things. Keep where this one is right; else wrong, which offers what its copy shows.",
   accepted: "Accepted without asking anybody; nothing has to be decided here.",
   disputed: "Reviewers differ about these. Change your own verdict where another one convinces you.",

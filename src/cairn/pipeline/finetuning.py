@@ -1,0 +1,147 @@
+"""Fine-tuning over a work folder: checkpoints, the trained network and its card lie in `networks/<name>/<digest>/`.
+
+The digest is that of recipe, backbone and images: another setting or another photo begins another training beside the
+old one, and the same goes on where it was broken off.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import JsonValue
+
+from cairn.base.errors import InputError
+from cairn.base.files import Card, FileRecord, digest_json
+from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
+from cairn.base.settings.recipes import OUT_OF_TIME, Recipe
+from cairn.base.watching import Watch
+from cairn.models.backbones import open_backbone
+from cairn.models.folders import CONFIG, NETWORK, Backbone
+from cairn.models.networks import require_torch
+from cairn.pipeline.describing import current_images
+from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.records.split import TRAIN, VAL
+from cairn.stages.train import truth_positions
+from cairn.version import __version__
+
+# What changes nothing of the weights that come out in the end.
+_OF_NO_ACCOUNT = {"workers", "save_s", "time"}
+CARD, TRAINED, CHECKPOINTS = "card.json", "network", "checkpoints"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is trained: the images of train and val, the landmarks of train, and the backbone to start from."""
+
+    work: WorkFolder
+    truth: pl.DataFrame
+    landmark_ids: tuple[str, ...]
+    backbone: Backbone
+    weights: Path
+
+
+def finetuned(
+    work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch
+) -> DescribeSettings:
+    """How images are described by the network that the recipe makes; it is trained where it is not there yet.
+
+    Raises InputError where there is nothing to train on or to start from, MissingExtra without torch.
+    """
+    require_torch(describing.backbone)
+    asked = _asked(work, describing, watch)
+    made = _card(asked, recipe)
+    folder = work.networks(name) / digest_json([made.settings, {**made.inputs}])[:12]
+    card = Card.read(folder / TRAINED / CARD)
+    is_whole = card is not None and card.said.get("ended") != OUT_OF_TIME
+    if card is None or not is_whole or not card.still_holds(made, root=folder / TRAINED):
+        _train(asked, recipe, made, folder, watch)
+    return _described_by(folder / TRAINED, recipe, describing)
+
+
+def _train(asked: Asked, recipe: Recipe, made: Card, folder: Path, watch: Watch) -> None:
+    from cairn.training.finetuning import finetune
+    from cairn.training.input import TrainImages
+    from cairn.training.network_out import HEAD, write_backbone
+
+    def images_of(part: str) -> TrainImages:
+        rows = asked.truth.filter(pl.col("part") == part)
+        known = set(asked.landmark_ids)
+        shown = [[one for one in ids if one in known] for ids in rows["landmark_ids"].to_list()]
+        targets = truth_positions(shown, asked.landmark_ids)
+        if part == TRAIN:
+            rows, targets = rows.filter(pl.Series(targets[:, 0] >= 0)), targets[targets[:, 0] >= 0]
+        return TrainImages(tuple(rows["image_id"]), tuple(rows["path"]), targets)
+
+    found = finetune(
+        images_of(TRAIN), images_of(VAL), recipe, config=asked.backbone.config, weights=asked.weights,
+        store=asked.work.images, folder=folder / CHECKPOINTS, watch=watch,
+    )  # fmt: skip
+    outcome = found.outcome
+    with whole_folder(folder / TRAINED) as fresh:
+        write_backbone(
+            found.parts.net, found.parts.head, fresh, config=asked.backbone.config, top=recipe.top,
+            side_px=recipe.augment.side_px,
+        )  # fmt: skip
+        outputs = {file: FileRecord.of(fresh / file) for file in (CONFIG, NETWORK, HEAD)}
+        said: dict[str, JsonValue] = {
+            "ended": outcome.because, "steps": outcome.n_steps, "best_gap_on_val": outcome.best,
+            "best_epoch": outcome.best_epoch, "images_lost": outcome.n_lost,
+            "landmarks": list(asked.landmark_ids),
+        }  # fmt: skip
+        made.model_copy(update={"outputs": outputs, "said": said}).write(fresh / CARD)
+    watch.note(
+        f"trained: {outcome.n_steps:,} steps ({outcome.because}), best GAP on val {outcome.best:.3f} after epoch "
+        f"{outcome.best_epoch}; network: {folder / TRAINED}"
+    )
+
+
+def _asked(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> Asked:
+    if describing.backbone == EMBEDDED_BACKBONE:
+        raise InputError(
+            "the embedded backbone cannot be trained further; a timm model or a backbone folder with model.safetensors "
+            "was expected; name one with --backbone, such as resnet50.a1_in1k"
+        )
+    backbone = open_backbone(describing, cache=work.root / "backbones", watch=watch)
+    if backbone.weights is None:
+        raise InputError(
+            f"the backbone {backbone.name} has no model.safetensors, only an ONNX network, which cannot be trained; "
+            "weights were expected beside it; name a timm model, or a folder that has them"
+        )
+    catalog = work.catalog()
+    dealt = work.split().table.filter(pl.col("part").is_in([TRAIN, VAL]))
+    images = catalog.images.select("image_id", "landmark_ids", "path").drop_nulls("landmark_ids")
+    digests = {image.image_id: image.digest for image in current_images(work, catalog)}
+    truth = dealt.join(images, on="image_id", how="inner", maintain_order="left").with_columns(
+        pl.col("image_id").replace_strict(digests).alias("digest")
+    )
+    shown = truth.filter(pl.col("part") == TRAIN)["landmark_ids"].explode().drop_nulls()
+    return Asked(work, truth, tuple(sorted(shown.unique())), backbone, backbone.weights)
+
+
+def _card(asked: Asked, recipe: Recipe) -> Card:
+    images: list[JsonValue] = [
+        list(row)
+        for row in asked.truth.select("image_id", "part", "digest", "landmark_ids").iter_rows()
+    ]
+    settings: dict[str, JsonValue] = {
+        "recipe": recipe.name,
+        "augment": recipe.augment.as_json(),
+        "top": recipe.top.as_json(),
+        "finetune": {
+            key: value
+            for key, value in recipe.finetune.as_json().items()
+            if key not in _OF_NO_ACCOUNT
+        },
+    }
+    inputs = {"images": digest_json(images), "backbone": asked.backbone.digest}
+    return Card(stage="finetune", version=__version__, settings=settings, inputs=inputs, outputs={})
+
+
+def _described_by(network: Path, recipe: Recipe, describing: DescribeSettings) -> DescribeSettings:
+    """By the trained descriptor, at the side it was trained at unless others were asked for."""
+    changes: dict[str, object] = {"backbone": str(network.resolve()), "pooling": ("cls",)}
+    if "sides_px" not in describing.model_fields_set:
+        changes["sides_px"] = (max(64, recipe.augment.side_px),)
+    if "keep_shape" not in describing.model_fields_set:
+        changes["keep_shape"] = False
+    return describing.model_copy(update=changes)

@@ -1,0 +1,101 @@
+"""Fine-tuning as a whole: a network with its top and head, made, trained on images, judged on others, given back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from cairn.algorithms.losses import dynamic_margins, landmark_weights
+from cairn.base.errors import InputError
+from cairn.base.settings import TopSettings
+from cairn.base.settings.recipes import Recipe
+from cairn.base.watching import Watch
+from cairn.images.store import ImageStore
+from cairn.models.folders import BackboneConfig
+from cairn.models.networks import build_network
+from cairn.training.descriptor_net import DescriptorNet, Layers, map_shape_of, pixel_scale
+from cairn.training.input import TrainImages
+from cairn.training.judging import Val
+from cairn.training.keys import purpose
+from cairn.training.landmark_heads import CosineHead, SoftmaxHead, random_start
+from cairn.training.loop import Loop, Outcome
+from cairn.training.machine import workers_of
+from cairn.training.optimising import Parts
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """A trained network with its head, on the processor, and how it came about."""
+
+    parts: Parts
+    outcome: Outcome
+
+
+def finetune(
+    train: TrainImages, val: TrainImages, recipe: Recipe, *, config: BackboneConfig, weights: Path | None,
+    store: ImageStore, folder: Path, watch: Watch,
+) -> Finetuned:  # fmt: skip
+    """The network of the best epoch on val; goes on from the checkpoints in `folder` where there are some.
+
+    weights: a safetensors file to start from; None: random ones. val may hold distractors; both have positions of
+    the same landmarks.
+    Raises InputError where a part is empty or training cannot go on, DiskError where the disk is full.
+    """
+    _require_images(train, val)
+    top, settings = recipe.top, recipe.finetune
+    mean, deviation = pixel_scale(top, config.pretrained_cfg)
+    parts = make_parts(train, recipe, config=config, weights=weights)
+    side_px = recipe.augment.side_px
+    judged = Val(val, store, side_px, mean, deviation, workers_of(settings.workers))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    loop = Loop(
+        parts, train, settings, recipe.augment, folder, store, mean, deviation, judged.judge, device
+    )
+    outcome = loop.run(watch)
+    loop.load_best()
+    loop.parts.net.cpu().eval()
+    loop.parts.head.cpu().eval()
+    return Finetuned(loop.parts, outcome)
+
+
+def make_parts(
+    train: TrainImages, recipe: Recipe, *, config: BackboneConfig, weights: Path | None
+) -> Parts:
+    """The network with its top and a head for the landmarks of `train`, as training begins."""
+    top, seed = recipe.top, recipe.finetune.seed
+    network = build_network(config, weights)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(purpose("top", seed)) >> 1)
+        net = DescriptorNet(network, map_shape_of(network, recipe.augment.side_px), top)
+    return Parts(net, _head(train, top, net.width, seed), Layers.of(network.model))
+
+
+def _head(train: TrainImages, top: TopSettings, width: int, seed: int) -> nn.Module:
+    generator = torch.Generator().manual_seed(int(purpose("head", seed)) >> 1)
+    n_photos = train.n_photos
+    n_landmarks = len(n_photos)
+    weights = landmark_weights(n_photos) if top.landmark_weights else None
+    if top.head == "softmax":
+        start = random_start(n_landmarks, width, generator=generator)
+        return SoftmaxHead(start, weights=weights, smoothing=top.label_smoothing)
+    start = random_start(n_landmarks, top.centres, width, generator=generator)
+    margins = dynamic_margins(n_photos, lowest=top.margins[0], highest=top.margins[1])
+    return CosineHead(
+        start, scale=top.scale, margins=margins, weights=weights, smoothing=top.label_smoothing
+    )
+
+
+def _require_images(train: TrainImages, val: TrainImages) -> None:
+    n_landmarks = len(np.unique(train.targets[train.targets >= 0]))
+    if n_landmarks < 2:
+        raise InputError(
+            f"train shows {n_landmarks} landmarks; at least two were expected, to tell one from the other; add folders of "
+            "other landmarks, import and split again"
+        )
+    if not (val.targets >= 0).any():
+        raise InputError(
+            "no image of val shows a landmark of train; some were expected, for the best epoch is chosen on val; give val "
+            "a share: cairn split WORK --fresh --ratio 80/10/10"
+        )

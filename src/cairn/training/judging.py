@@ -1,0 +1,113 @@
+"""What a network and its head are worth: their answers on val, distractors among them, scored by GAP."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cairn.algorithms.metrics import gap, once, share, surest_first
+from cairn.base.errors import InputError
+from cairn.base.settings import AugmentSettings
+from cairn.images.store import ImageStore
+from cairn.training.descriptor_net import normalised
+from cairn.training.input import Sides, TrainImages, batches_seen
+from cairn.training.landmark_heads import CosineHead, SoftmaxHead
+from cairn.training.optimising import Parts
+from cairn.training.order import Batch
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The surest answer for each of Q images: `landmarks` [Q] positions, `scores` [Q] that rank across images."""
+
+    landmarks: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Val:
+    """The images that training is judged on, distractors (targets all -1) among them, each seen whole.
+
+    side_px: of the square that they are squashed to. mean, deviation: as in the loop.
+    """
+
+    images: TrainImages
+    store: ImageStore
+    side_px: int
+    mean: Tensor
+    deviation: Tensor
+    n_workers: int = 0
+
+    def judge(self, parts: Parts) -> tuple[float, dict[str, float]]:
+        """GAP with distractors, and beside it GAP without them and the share of right answers; NaN where undefined."""
+        answers = self.answers(parts)
+        targets = self.images.targets
+        is_right = (targets == answers.landmarks[:, None]).any(axis=1)
+        shows = targets[:, 0] >= 0
+        ids = np.array(self.images.image_ids)
+        order = surest_first(answers.scores, ids, answers.landmarks.astype(str))
+        n_shown = np.array([float(shows.sum())])
+        with_all = float(gap(is_right[order], n_shown, once(len(order)))[0])
+        known = order[shows[order]]
+        without = float(gap(is_right[known], n_shown, once(len(known)))[0])
+        top_1 = float(share(is_right, shows, once(len(is_right)))[0])
+        return with_all, {"gap": with_all, "gap_without_distractors": without, "top_1": top_1}
+
+    def answers(self, parts: Parts) -> Answers:
+        """The landmark with the highest logit for each image, and how sure that is: its probability, or its cosine."""
+        device = next(parts.net.parameters()).device
+        found: list[tuple[Tensor, Tensor]] = []
+        with torch.inference_mode():
+            for pixels in self._seen():
+                shown = normalised(
+                    pixels.to(device), self.mean.to(device), self.deviation.to(device)
+                )
+                found.append(_surest(parts, parts.net(shown)))
+        landmarks, scores = (torch.cat(one).cpu().numpy() for one in zip(*found, strict=True))
+        return Answers(landmarks.astype(np.int64), scores.astype(np.float64))
+
+    def _seen(self) -> Iterator[Tensor]:
+        """The pixels of the images, in order.
+
+        Raises InputError where one can no longer be read: what is judged must be the same each time.
+        """
+        n_images = len(self.images.image_ids)
+        places = [
+            np.arange(first, min(first + _AT_ONCE, n_images))
+            for first in range(0, n_images, _AT_ONCE)
+        ]
+        batches = (
+            Batch(0, number, rows, np.zeros(len(rows), np.uint64), len(rows))
+            for number, rows in enumerate(places)
+        )
+        whole = AugmentSettings(
+            side_px=self.side_px, area=(1, 1), aspect=(1, 1), rotation_deg=0, blur_chance=0, brightness=0,
+            contrast=0, saturation=0, jpeg_chance=0, erase_chance=0,
+        )  # fmt: skip
+        for seen in batches_seen(
+            self.images, batches, store=self.store, augmenting=whole,
+            side_of=Sides(1, self.side_px), n_workers=self.n_workers,
+        ):  # fmt: skip
+            if seen.n_lost:
+                raise InputError(
+                    f"{seen.n_lost} images of val could not be read; all were expected, as they were checked when they "
+                    "were kept; bring the photos back, or import them again"
+                )
+            yield seen.pixels
+
+
+def _surest(parts: Parts, descriptors: Tensor) -> tuple[Tensor, Tensor]:
+    """The landmark and the score of each descriptor [B, D]."""
+    head = parts.head
+    if isinstance(head, SoftmaxHead):
+        scores, landmarks = head.logits(descriptors).softmax(dim=1).max(dim=1)
+    elif isinstance(head, CosineHead):
+        scores, landmarks = head.cosines(descriptors).max(dim=1)
+    else:
+        raise TypeError(f"a landmark head was expected, not {type(head).__name__}")
+    return landmarks, scores

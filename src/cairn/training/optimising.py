@@ -1,0 +1,101 @@
+"""How steps are taken: which parameters learn how fast, how the rates rise and fall, and the optimisers."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cairn.base.settings import FinetuneSettings
+from cairn.training.descriptor_net import DescriptorNet, Layers, freeze
+
+_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rate over `n_steps` steps as a share of its highest: it rises in a straight line, then falls."""
+
+    n_steps: int
+    warmup: float
+    decay: str
+
+    def at(self, step: int) -> float:
+        """The share at `step`, counted from 0; never 0, so that no step is idle."""
+        n_rising = round(self.warmup * self.n_steps)
+        if step < n_rising:
+            return (step + 1) / (n_rising + 1)
+        if self.decay == "constant":
+            return 1.0
+        done = (step - n_rising) / max(1, self.n_steps - n_rising)
+        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0))) or 1e-6
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A network and its head while they are trained; `layers` are the groups of the network."""
+
+    net: DescriptorNet
+    head: nn.Module
+    layers: Layers
+
+    @property
+    def model(self) -> nn.Module:
+        """The network as timm builds it."""
+        model = self.net.maps.model
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"a network of timm was expected, not {type(model).__name__}")
+        return model
+
+    def freeze(self, settings: FinetuneSettings, *, is_beginning: bool) -> None:
+        """Lets move what the settings let move; at the beginning the whole network stays as it is."""
+        n_frozen = (
+            len(self.layers.groups) if is_beginning else self.layers.n_frozen(settings.frozen)
+        )
+        freeze(self.model, self.layers, n_frozen)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All that may ever be trained, of the network and of what stands on it."""
+        return [*self.net.parameters(), *self.head.parameters()]
+
+
+def optimizer_of(parts: Parts, settings: FinetuneSettings) -> torch.optim.Optimizer:
+    """An optimiser of all parameters, each group with its `share` of the highest learning rate.
+
+    Biases, scales and other single numbers do not decay. Frozen parameters are in it and get no gradient, so that a
+    network can be thawed while it runs.
+    """
+    groups = [
+        {"params": list(parameters), "share": share, "lr": settings.learning_rate * share,
+         "weight_decay": settings.weight_decay if decays else 0.0}
+        for share, decays, parameters in _groups(parts, settings)
+    ]  # fmt: skip
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=_MOMENTUM, nesterov=True)
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, lr=settings.learning_rate)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, highest: float, share: float) -> None:
+    """Each group learns at its own share of `highest` × `share` from now on."""
+    for group in optimizer.param_groups:
+        group["lr"] = highest * share * group["share"]
+
+
+def _groups(
+    parts: Parts, settings: FinetuneSettings
+) -> Iterable[tuple[float, bool, list[nn.Parameter]]]:
+    """Share of the learning rate, whether it decays, and the parameters, for each group that has any."""
+    named = dict(parts.model.named_parameters())
+    n_groups = len(parts.layers.groups)
+    found = []
+    for place, names in enumerate(parts.layers.groups):
+        share = settings.network_rate * settings.layer_decay ** (n_groups - 1 - place)
+        found.append((share, [named[name] for name in names]))
+    found.append((1.0, [*parts.net.top.parameters(), *parts.head.parameters()]))
+    for share, parameters in found:
+        for decays in (True, False):
+            chosen = [one for one in parameters if (one.ndim > 1) == decays]
+            if chosen:
+                yield share, decays, chosen

@@ -1,0 +1,124 @@
+"""`cairn train --recipe` over a work folder: a network is trained, kept, used, and not trained twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from safetensors.torch import save_file  # noqa: E402 - torch has to be there first
+
+import cairn  # noqa: E402
+from cairn.base.errors import InputError, SettingsError  # noqa: E402
+from cairn.base.settings import DescribeSettings, SplitSettings, TrainSettings  # noqa: E402
+from cairn.base.settings.recipes import Recipe, read_recipe, recipe_names  # noqa: E402
+from cairn.cli.main import main  # noqa: E402
+from cairn.models.networks import build_network  # noqa: E402
+from cairn.pipeline.importing import Lists  # noqa: E402
+from cairn.pipeline.steps import import_photos, index, split, train  # noqa: E402
+from tests.training.small_training import CONFIG, N_LANDMARKS, photo  # noqa: E402
+
+pytestmark = pytest.mark.slow
+QUICK = ["--side-px", "64", "--epochs", "2", "--batch-images", "8", "--workers", "0", "--arithmetic", "fp32", "--neck-width", "16"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backbone folder with the weights of a tiny network that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("backbone")
+    (folder / "config.json").write_text(CONFIG.model_dump_json())
+    network = build_network(CONFIG, None)
+    tensors = {name.removeprefix("model."): value.contiguous() for name, value in network.state_dict().items()}  # fmt: skip
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder with some photos of each landmark, dealt to the parts."""
+    root = tmp_path_factory.mktemp("trained")
+    for landmark in range(N_LANDMARKS):
+        (root / f"photos/landmark_{landmark}").mkdir(parents=True)
+        for number in range(10):
+            path = root / f"photos/landmark_{landmark}/{number}.jpg"
+            path.write_bytes(photo(landmark, number))
+    import_photos(root / "work", lists=Lists(root / "photos"))
+    split(root / "work", settings=SplitSettings(ratio=(0.6, 0.2, 0.2), copy_bits=0))
+    return root / "work"
+
+
+def networks(work: Path) -> list[Path]:
+    return sorted((work / "networks/default").iterdir())
+
+
+def test_a_recipe_trains_a_network_once_and_the_bundle_runs_on_it(
+    work: Path, backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(work), "--recipe", "tiny", "--backbone", str(backbone), *QUICK]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "best GAP on val" in said.out + said.err
+    (folder,) = networks(work)
+    card = json.loads((folder / "network/card.json").read_text())
+    assert card["settings"]["recipe"] == "tiny"
+    assert card["settings"]["top"]["neck_width"] == 16
+    assert card["said"]["ended"] == "all epochs"
+    assert card["said"]["landmarks"] == [f"landmark_{number}" for number in range(N_LANDMARKS)]
+    changed = (folder / "checkpoints/last.safetensors").stat().st_mtime_ns
+    # The number of workers changes nothing of what comes out.
+    assert main([*words, "--workers", "1"]) == 0
+    assert networks(work) == [folder]
+    assert (folder / "checkpoints/last.safetensors").stat().st_mtime_ns == changed
+    bundle = index(work).bundle
+    found = cairn.Recognizer.load(bundle).recognize(photo(1, 99))
+    assert found.landmarks
+    assert json.loads((bundle / "card.json").read_text())["descriptor_width"] == 16
+
+
+def test_another_setting_begins_another_training_beside_the_old_one(
+    work: Path, backbone: Path
+) -> None:
+    before = set(networks(work)) if (work / "networks").exists() else set()
+    words = ["train", str(work), "--recipe", "tiny", "--backbone", str(backbone), *QUICK, "--seed", "5"]  # fmt: skip
+    assert main(words) == 0
+    assert len(set(networks(work)) - before) == 1
+    assert before <= set(networks(work))
+
+
+def test_what_cannot_be_trained_is_told(work: Path, tiny_backbone: Path) -> None:
+    settings = TrainSettings(recipe="tiny")
+    with pytest.raises(InputError, match="the embedded backbone cannot be trained further"):
+        train(work, describing=DescribeSettings(backbone="embedded"), settings=settings)
+    with pytest.raises(InputError, match=r"has no model\.safetensors, only an ONNX network"):
+        train(work, describing=DescribeSettings(backbone=str(tiny_backbone)), settings=settings)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name != "frozen"])
+def test_every_recipe_is_made_of_settings_that_are_in_range(name: str) -> None:
+    recipe = Recipe.named(name)
+    told = read_recipe(name)
+    for section, model in (("augment", recipe.augment), ("top", recipe.top), ("finetune", recipe.finetune)):  # fmt: skip
+        assert set(told.get(section, {})) <= set(model.model_fields_set)
+    assert recipe.augment.mirror == name.startswith("classic")
+
+
+def test_an_unknown_recipe_is_told_with_all_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(tmp_path), "--recipe", "arcfase", "--epochs", "many"]) != 0
+    said = capsys.readouterr().err
+    assert "2 settings are wrong" in said
+    assert "did you mean arcface" in said
+    assert "--epochs is 'many'; expected: a whole number" in said
+    with pytest.raises(SettingsError, match="expected: one of frozen, arcface"):
+        Recipe.named("arcfase")
+
+
+def test_the_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in recipe_names())
+    assert main(["recipes", "--show", "arcface"]) == 0
+    assert "[finetune]" in capsys.readouterr().out
