@@ -97,7 +97,7 @@ def test_what_was_done_is_said_in_sentences(place: WorkFolder) -> None:
     write_verdicts(place, verdict((BLANK, "i0002"), KEEP))
     assert apply(place.root, policy="thorough").sentences() == [
         "policy thorough: 5 images: 4 in use, 1 excluded: near copy",
-        "of all images, by decision: 1 show another landmark, 1 show several landmarks",
+        "of all images, by decision: 1 shows another landmark, 1 shows several landmarks",
         "1 image kept as people said",
     ]
 
