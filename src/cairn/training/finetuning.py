@@ -21,7 +21,7 @@ from cairn.training.judging import Val
 from cairn.training.keys import purpose
 from cairn.training.landmark_heads import CosineHead, SoftmaxHead, random_start
 from cairn.training.loop import Loop, Outcome
-from cairn.training.machine import keep_memory, workers_of
+from cairn.training.machine import workers_of
 from cairn.training.optimising import Parts
 
 
@@ -50,8 +50,6 @@ def finetune(
     side_px = recipe.augment.side_px
     judged = Val(val, store, side_px, mean, deviation, workers_of(settings.workers))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.type == "cpu":
-        keep_memory()
     loop = Loop(
         parts, train, settings, recipe.augment, folder, store, mean, deviation, judged.judge, device
     )

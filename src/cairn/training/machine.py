@@ -1,7 +1,4 @@
-"""What this machine trains with: its numbers, its processes, its memory."""
-
-import ctypes
-import sys
+"""What this machine trains with: its numbers, its processes."""
 
 import torch
 
@@ -34,20 +31,3 @@ def _processor_has_bf16() -> bool:
 def workers_of(asked: int) -> int:
     """How many processes decode; -1: one for each processor but one, where there are more than two."""
     return asked if asked >= 0 else max(0, processors() - 1 if processors() > 2 else 0)
-
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-
-
-def keep_memory() -> bool:
-    """This process keeps the memory of big tensors for the next step; whether it could be told so.
-
-    The C library of Linux gives a big buffer back to the system when it is freed, and the next step has to get each page of
-    it anew: 23,000 page faults an image with ResNet50 at batch 16 and a quarter of the time, 400 after this.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is None:
-        return False
-    return bool(set_option(_M_MMAP_MAX, 0)) and bool(set_option(_M_TRIM_THRESHOLD, 2**31 - 1))
