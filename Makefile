@@ -47,7 +47,8 @@ run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder, or
 
 test: $(VENV)/.full ## every test but those that need a GPU
 	@# Two at a time, as two cores allow; a file's tests stay together, for they share what they made.
-	$(BIN)/pytest -m "not gpu" --numprocesses 2 --dist loadfile
+	@# A test process that dies is a failure, told at once: a new one in its place may wait forever.
+	$(BIN)/pytest -m "not gpu" --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 test-quick: $(VENV)/.full ## the tests that take no seconds
 	@# Collecting the training tests alone imports torch, which takes seconds.
