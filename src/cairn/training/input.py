@@ -93,10 +93,9 @@ class _Batches(Dataset[Seen]):
         seen, rows = [], []
         for row, key in zip(batch.rows.tolist(), batch.keys.tolist(), strict=True):
             try:
-                pixels = self._pixels(row, settings)
+                seen.append(view(self.images.paths[row], key, self.store, settings))
             except InputError:
                 continue
-            seen.append(augment(pixels, settings, generator_of(key)))
             rows.append(row)
         side = settings.side_px
         stacked = np.stack(seen) if seen else np.empty((0, side, side, 3), np.uint8)
@@ -105,11 +104,18 @@ class _Batches(Dataset[Seen]):
             batch, torch.from_numpy(stacked), torch.from_numpy(targets), len(batch.rows) - len(rows)
         )
 
-    def _pixels(self, row: int, settings: AugmentSettings) -> npt.NDArray[np.uint8]:
-        # The smallest cut is enlarged the most.
-        enough = settings.side_px * _ROOM / max(settings.area[0], 0.05) ** 0.5
-        content = self.store.read(self.images.paths[row])
-        return decode(content, limits=Limits(), enough_px=round(1.5 * enough)).pixels
+
+def view(
+    path: str, key: int, store: ImageStore, settings: AugmentSettings
+) -> npt.NDArray[np.uint8]:
+    """An image as the network sees it once: uint8 [S, S, 3], augmented as `key` says.
+
+    Raises InputError where it cannot be read.
+    """
+    # The smallest cut is enlarged the most.
+    enough = settings.side_px * _ROOM / max(settings.area[0], 0.05) ** 0.5
+    decoded = decode(store.read(path), limits=Limits(), enough_px=round(1.5 * enough))
+    return augment(decoded.pixels, settings, generator_of(key))
 
 
 def batches_seen(
