@@ -19,6 +19,7 @@ from cairn.base.settings import SECTIONS, Settings
 from cairn.bundles import BackboneCard, BundleCard
 from cairn.cli.flags import shown_default
 from cairn.cli.main import COMMANDS, main
+from cairn.cli.measuring import BENCHES
 from cairn.images.pixels import CAUSES_OF_DECODERS, Cause
 from cairn.models.folders import BackboneConfig, Preprocessing
 from cairn.records.catalog import CATALOG_SCHEMA
@@ -89,6 +90,7 @@ SECTIONS_OF = {
         "bench_explore",
         "bench_neighbors",
         "bench_matching",
+        "bench_recipes",
     ),
 }
 
@@ -284,14 +286,7 @@ def test_the_page_of_a_command_has_its_settings_with_their_defaults(name: str) -
 def test_the_page_of_a_command_has_each_of_its_flags_and_no_other(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls = (
-        [
-            [name, kind]
-            for kind in ("embed", "download", "parts", "scrub", "explore", "neighbors", "matching")
-        ]
-        if name == "bench"
-        else [[name]]
-    )
+    calls = [[name, kind] for kind in BENCHES] if name == "bench" else [[name]]
     for call in calls:
         with pytest.raises(SystemExit):
             main([*call, "--help"])

@@ -8,17 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
-from safetensors.torch import save_file  # noqa: E402 - torch has to be there first
-
-import cairn  # noqa: E402
+import cairn  # noqa: E402 - torch has to be there first
 from cairn.base.errors import InputError, SettingsError  # noqa: E402
 from cairn.base.settings import DescribeSettings, SplitSettings, TrainSettings  # noqa: E402
 from cairn.base.settings.recipes import Recipe, read_recipe, recipe_names  # noqa: E402
 from cairn.cli.main import main  # noqa: E402
-from cairn.models.networks import build_network  # noqa: E402
 from cairn.pipeline.importing import Lists  # noqa: E402
 from cairn.pipeline.steps import import_photos, index, split, train  # noqa: E402
-from tests.training.small_training import CONFIG, N_LANDMARKS, photo  # noqa: E402
+from tests.training.small_training import N_LANDMARKS, backbone_folder, landmark_photos, photo  # noqa: E402
 
 pytestmark = pytest.mark.slow
 QUICK = ["--side-px", "64", "--epochs", "2", "--batch-images", "8", "--workers", "0", "--arithmetic", "fp32", "--neck-width", "16"]  # fmt: skip
@@ -26,25 +23,15 @@ QUICK = ["--side-px", "64", "--epochs", "2", "--batch-images", "8", "--workers",
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backbone folder with the weights of a tiny network that has learnt nothing."""
-    folder = tmp_path_factory.mktemp("backbone")
-    (folder / "config.json").write_text(CONFIG.model_dump_json())
-    network = build_network(CONFIG, None)
-    tensors = {name.removeprefix("model."): value.contiguous() for name, value in network.state_dict().items()}  # fmt: skip
-    save_file(tensors, folder / "model.safetensors")
-    return folder
+    """A backbone folder that can be trained."""
+    return backbone_folder(tmp_path_factory.mktemp("backbone"))
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work folder with some photos of each landmark, dealt to the parts."""
     root = tmp_path_factory.mktemp("trained")
-    for landmark in range(N_LANDMARKS):
-        (root / f"photos/landmark_{landmark}").mkdir(parents=True)
-        for number in range(10):
-            path = root / f"photos/landmark_{landmark}/{number}.jpg"
-            path.write_bytes(photo(landmark, number))
-    import_photos(root / "work", lists=Lists(root / "photos"))
+    import_photos(root / "work", lists=Lists(landmark_photos(root / "photos")))
     split(root / "work", settings=SplitSettings(ratio=(0.6, 0.2, 0.2), copy_bits=0))
     return root / "work"
 

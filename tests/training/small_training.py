@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from cairn.base.settings import AugmentSettings, FinetuneSettings, TopSettings
 from cairn.images.pixels import encode_jpeg
@@ -55,6 +56,26 @@ def drawn_images(folder: Path) -> TrainImages:
             (folder / f"{ids[-1]}.jpg").write_bytes(photo(landmark, number))
             targets.append([landmark])
     return TrainImages(tuple(ids), tuple(f"{one}.jpg" for one in ids), np.array(targets))
+
+
+def backbone_folder(folder: Path) -> Path:
+    """A backbone folder with the weights of the tiny network, which has learnt nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(CONFIG.model_dump_json())
+    network = build_network(CONFIG, None)
+    tensors = {name.removeprefix("model."): value.contiguous() for name, value in network.state_dict().items()}  # fmt: skip
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def landmark_photos(folder: Path, *, n_photos: int = 10) -> Path:
+    """A folder for each landmark with its photos."""
+    for landmark in range(N_LANDMARKS):
+        (folder / f"landmark_{landmark}").mkdir(parents=True)
+        for number in range(n_photos):
+            path = folder / f"landmark_{landmark}/{number}.jpg"
+            path.write_bytes(photo(landmark, number))
+    return folder
 
 
 def small_parts(top: TopSettings, *, seed: int = 0) -> Parts:

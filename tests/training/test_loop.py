@@ -193,3 +193,8 @@ def test_images_that_have_gone_are_left_out_and_many_of_them_stop_it(tmp_path: P
         path.unlink()
     with pytest.raises(InputError, match="images could not be read; hardly any was expected"):
         loop.run(Silent())
+
+
+def test_a_running_mean_follows_the_weights_in_a_short_training(tmp_path: Path) -> None:
+    loop = small_loop(tmp_path, changed(epochs=20, ema=0.999))
+    assert loop.run(Silent()).best == 1.0

@@ -26,6 +26,7 @@ from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Option, Shape, parse
 from cairn.cli.measuring_matching import MATCHING_SUMMARY, bench_matching_command
 from cairn.cli.measuring_options import FOLDER, NOTES, WORK
+from cairn.cli.measuring_recipes import RECIPES_SUMMARY, bench_recipes_command
 from cairn.cli.measuring_scrub import SCRUB_SUMMARY, bench_scrub_command
 from cairn.engines.local import processors
 from cairn.models.backbones import open_backbone
@@ -250,5 +251,6 @@ BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         "GAP with distractors: what each part of the recogniser adds, over several splits",
         _parts,
     ),
+    "recipes": (RECIPES_SUMMARY, bench_recipes_command),
     "scrub": (SCRUB_SUMMARY, bench_scrub_command),
 }

@@ -4,8 +4,10 @@ The digest is that of recipe, backbone and images: another setting or another ph
 old one, and the same goes on where it was broken off.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from pydantic import JsonValue
@@ -24,6 +26,9 @@ from cairn.records.split import TRAIN, VAL
 from cairn.stages.train import truth_positions
 from cairn.version import __version__
 
+if TYPE_CHECKING:
+    from cairn.training.input import TrainImages
+
 # What changes nothing of the weights that come out in the end.
 _OF_NO_ACCOUNT = {"workers", "save_s", "time"}
 CARD, TRAINED, CHECKPOINTS = "card.json", "network", "checkpoints"
@@ -39,6 +44,15 @@ class Asked:
     backbone: Backbone
     weights: Path
 
+    def train_images(self) -> "TrainImages":
+        """The images of train that show a landmark."""
+        train = self.truth.filter(pl.col("part") == TRAIN, pl.col("landmark_ids").list.len() > 0)
+        return images_of(train, self.landmark_ids)
+
+    def val_images(self) -> "TrainImages":
+        """The images of val, distractors among them."""
+        return images_of(self.truth.filter(pl.col("part") == VAL), self.landmark_ids)
+
 
 def finetuned(
     work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch
@@ -48,7 +62,7 @@ def finetuned(
     Raises InputError where there is nothing to train on or to start from, MissingExtra without torch.
     """
     require_torch(describing.backbone)
-    asked = _asked(work, describing, watch)
+    asked = asked_of(work, describing, watch)
     made = _card(asked, recipe)
     folder = work.networks(name) / digest_json([made.settings, {**made.inputs}])[:12]
     card = Card.read(folder / TRAINED / CARD)
@@ -60,20 +74,10 @@ def finetuned(
 
 def _train(asked: Asked, recipe: Recipe, made: Card, folder: Path, watch: Watch) -> None:
     from cairn.training.finetuning import finetune
-    from cairn.training.input import TrainImages
     from cairn.training.network_out import HEAD, write_backbone
 
-    def images_of(part: str) -> TrainImages:
-        rows = asked.truth.filter(pl.col("part") == part)
-        known = set(asked.landmark_ids)
-        shown = [[one for one in ids if one in known] for ids in rows["landmark_ids"].to_list()]
-        targets = truth_positions(shown, asked.landmark_ids)
-        if part == TRAIN:
-            rows, targets = rows.filter(pl.Series(targets[:, 0] >= 0)), targets[targets[:, 0] >= 0]
-        return TrainImages(tuple(rows["image_id"]), tuple(rows["path"]), targets)
-
     found = finetune(
-        images_of(TRAIN), images_of(VAL), recipe, config=asked.backbone.config, weights=asked.weights,
+        asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config, weights=asked.weights,
         store=asked.work.images, folder=folder / CHECKPOINTS, watch=watch,
     )  # fmt: skip
     outcome = found.outcome
@@ -95,7 +99,22 @@ def _train(asked: Asked, recipe: Recipe, made: Card, folder: Path, watch: Watch)
     )
 
 
-def _asked(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> Asked:
+def images_of(rows: pl.DataFrame, landmark_ids: Sequence[str]) -> "TrainImages":
+    """The images of `rows` (image_id, path, landmark_ids) with the positions of those of `landmark_ids` they show."""
+    from cairn.training.input import TrainImages
+
+    known = set(landmark_ids)
+    shown = [[one for one in ids if one in known] for ids in rows["landmark_ids"].to_list()]
+    return TrainImages(
+        tuple(rows["image_id"]), tuple(rows["path"]), truth_positions(shown, landmark_ids)
+    )
+
+
+def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> Asked:
+    """What is to be trained in a work folder.
+
+    Raises InputError where the backbone has no weights to start from.
+    """
     if describing.backbone == EMBEDDED_BACKBONE:
         raise InputError(
             "the embedded backbone cannot be trained further; a timm model or a backbone folder with model.safetensors "

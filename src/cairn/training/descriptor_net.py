@@ -43,14 +43,15 @@ class DescriptorNet(nn.Module):
 
 
 class Top(nn.Module):
-    """Maps [B, C, h, w] to descriptors [B, D]: a pooling, then a neck or dense layers, or neither.
+    """Maps [B, C, h, w] to descriptors [B, D]: a convolution or none, a pooling, then a neck or dense layers, or neither.
 
     Sources: Radenović, Tolias, Chum, arXiv:1711.02512 (GeM); the neck is that of the landmark contests' winners.
     """
 
     def __init__(self, map_shape: tuple[int, int, int], settings: TopSettings) -> None:
         super().__init__()
-        n_channels, height, width = map_shape
+        self.convolution = _convolution(map_shape[0], settings.convolution)
+        n_channels, height, width = _seen_through(self.convolution, map_shape)
         self.pooling = settings.top_pooling
         self.power = nn.Parameter(torch.tensor(_START_POWER))
         self.power.requires_grad_(settings.top_pooling == "gem")
@@ -68,6 +69,7 @@ class Top(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """The descriptors."""
+        maps = self.convolution(maps)
         if self.pooling == "flatten":
             pooled = maps.flatten(1)
         elif self.pooling == "avg":
@@ -76,6 +78,32 @@ class Top(nn.Module):
             pooled = gem(maps, self.power)
         descriptors: Tensor = self.layers(pooled)
         return descriptors
+
+
+def _convolution(n_channels: int, n_maps: int) -> nn.Sequential:
+    """What the old VGG16 had in front of its layers: a convolution of `n_maps`, and a pooling; nothing for 0."""
+    if not n_maps:
+        return nn.Sequential()
+    return nn.Sequential(
+        nn.Conv2d(n_channels, n_maps, 3), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)
+    )
+
+
+def _seen_through(
+    convolution: nn.Sequential, map_shape: tuple[int, int, int]
+) -> tuple[int, int, int]:
+    """The shape [C, h, w] that maps have behind the convolution.
+
+    Raises InputError where they are too small for one.
+    """
+    if len(convolution) and min(map_shape[1:]) < 3:
+        raise InputError(
+            f"the maps have {map_shape[1]} × {map_shape[2]} places; 3 × 3 or more were expected for a convolution; choose "
+            "a larger --side-px, or --convolution 0"
+        )
+    with torch.inference_mode():
+        n_channels, height, width = convolution(torch.zeros(map_shape)).shape
+    return n_channels, height, width
 
 
 def gem(maps: Tensor, power: Tensor) -> Tensor:

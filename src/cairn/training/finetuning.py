@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cairn.algorithms.losses import dynamic_margins, landmark_weights
 from cairn.base.errors import InputError
@@ -27,10 +27,15 @@ from cairn.training.optimising import Parts
 
 @dataclass(frozen=True)
 class Finetuned:
-    """A trained network with its head, on the processor, and how it came about."""
+    """A trained network with its head, on the processor, and how it came about.
+
+    mean, deviation: [3], what its pixels are normalised with.
+    """
 
     parts: Parts
     outcome: Outcome
+    mean: Tensor
+    deviation: Tensor
 
 
 def finetune(
@@ -57,7 +62,7 @@ def finetune(
     loop.load_best()
     loop.parts.net.cpu().eval()
     loop.parts.head.cpu().eval()
-    return Finetuned(loop.parts, outcome)
+    return Finetuned(loop.parts, outcome, mean, deviation)
 
 
 def make_parts(

@@ -38,6 +38,7 @@ _LEAST_IMAGES = 2
 _MOST_LOST = 0.01
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 # What the network and its head are worth on val: the larger the better; and what else there is to tell.
 Judge = Callable[[Parts], tuple[float, dict[str, float]]]
 
@@ -104,7 +105,7 @@ class Loop:
         self.n_steps = self.settings.epochs * self._steps_an_epoch
         self._rates = Rates(self.n_steps, self.settings.warmup, self.settings.decay)
         self._optimizer = optimizer_of(self.parts, self.settings)
-        self._running = _running_mean(self._both, self.settings.ema)
+        self._running = _running_mean(self._both, self.settings.ema, lambda: self._progress.step)
         self._type = arithmetic_of(self.settings.arithmetic, self.device)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._type == torch.float16)
         self._progress = _Progress()
@@ -174,8 +175,7 @@ class Loop:
         settings, step = self.settings, seen.batch.step
         # What chance there is in the network hangs on the step alone, so that a broken run goes on as if it had not been.
         torch.manual_seed(int(purpose("step", settings.seed, step)) >> 1)
-        is_beginning = step < settings.frozen_epochs * self._steps_an_epoch
-        self.parts.freeze(settings, is_beginning=is_beginning)
+        self.parts.freeze(settings, epoch=step // self._steps_an_epoch)
         self._both.train()
         hold_still(self.parts.net.maps, norms_too=settings.norms == "still")
         set_rates(self._optimizer, settings.learning_rate, self._rates.at(step))
@@ -313,10 +313,18 @@ class Loop:
         watch.note(f"going on after step {self._progress.step:,} of {self.n_steps:,}")
 
 
-def _running_mean(both: nn.Module, share: float) -> AveragedModel | None:
+def _running_mean(both: nn.Module, share: float, n_done: Callable[[], int]) -> AveragedModel | None:
+    """The running mean of weights and buffers; n_done: how many steps were taken before.
+
+    In the first steps it keeps less, or a short training would end near the weights that it began with.
+    """
     if not share:
         return None
-    mean = get_ema_multi_avg_fn(share)  # type: ignore[no-untyped-call]
+
+    def mean(kept: Tensors, new: Tensors, n_averaged: Tensor | int) -> None:
+        kept_share = min(share, (1 + n_done()) / (10 + n_done()))
+        get_ema_multi_avg_fn(kept_share)(kept, new, n_averaged)  # type: ignore[no-untyped-call]
+
     return AveragedModel(both, multi_avg_fn=mean, use_buffers=True)
 
 

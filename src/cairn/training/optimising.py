@@ -48,16 +48,25 @@ class Parts:
             raise TypeError(f"a network of timm was expected, not {type(model).__name__}")
         return model
 
-    def freeze(self, settings: FinetuneSettings, *, is_beginning: bool) -> None:
-        """Lets move what the settings let move; at the beginning the whole network stays as it is."""
-        n_frozen = (
-            len(self.layers.groups) if is_beginning else self.layers.n_frozen(settings.frozen)
-        )
-        freeze(self.model, self.layers, n_frozen)
+    def freeze(self, settings: FinetuneSettings, *, epoch: int) -> None:
+        """Lets move what the settings let move in an epoch, counted from 0."""
+        freeze(self.model, self.layers, self.layers.n_frozen(frozen_share(settings, epoch)))
 
     def parameters(self) -> list[nn.Parameter]:
         """All that may ever be trained, of the network and of what stands on it."""
         return [*self.net.parameters(), *self.head.parameters()]
+
+
+def frozen_share(settings: FinetuneSettings, epoch: int) -> float:
+    """The share of the network's layers, from the image on, that stay as they are in an epoch, counted from 0.
+
+    All of them at the beginning; then they thaw from the last one on, as many more in each epoch of thawing.
+    """
+    n_thawing = epoch + 1 - settings.frozen_epochs
+    if n_thawing <= 0:
+        return 1.0
+    thawed = min(1.0, n_thawing / (settings.thawing_epochs + 1))
+    return 1.0 - thawed * (1.0 - settings.frozen)
 
 
 def optimizer_of(parts: Parts, settings: FinetuneSettings) -> torch.optim.Optimizer:

@@ -8,6 +8,7 @@ from cairn.base.settings.benches import (
     MatchingBenchSettings,
     NeighborsBenchSettings,
     PartsSettings,
+    RecipesBenchSettings,
     ScrubBenchSettings,
 )
 from cairn.base.settings.cleaning import ExploreSettings, ReviewSettings, ScrubSettings
@@ -45,6 +46,7 @@ __all__ = [
     "MatchingBenchSettings",
     "NeighborsBenchSettings",
     "PartsSettings",
+    "RecipesBenchSettings",
     "RecognizeSettings",
     "ReviewSettings",
     "ScrubBenchSettings",
@@ -82,4 +84,5 @@ SECTIONS: dict[str, type[Settings]] = {
     "bench_neighbors": NeighborsBenchSettings,
     "bench_matching": MatchingBenchSettings,
     "parts": PartsSettings,
+    "bench_recipes": RecipesBenchSettings,
 }

@@ -18,6 +18,18 @@ class PartsSettings(Settings):
     )
 
 
+class RecipesBenchSettings(Settings):
+    """Over which splits ways of training are compared."""
+
+    seeds: Annotated[tuple[int, ...], BeforeValidator(words)] = Field(
+        (10, 11, 12, 13, 14), min_length=1, description="seeds of the splits"
+    )
+    ratio: Ratio = Field(
+        (0.4, 0.1, 0.5), description="shares of train/val/test in each", validate_default=True
+    )
+    old_epochs: int = Field(40, ge=1, description="epochs of the old ways")
+
+
 class BenchSettings(Settings):
     """How long a measurement takes."""
 

@@ -85,6 +85,9 @@ class TopSettings(Settings):
     top_pooling: Literal["gem", "avg", "flatten"] = Field(
         "gem", description="how maps become one vector: gem with a learnt power, avg, or flatten, all places side by side"
     )  # fmt: skip
+    convolution: int = Field(
+        0, ge=0, le=65_536, description="maps of a 3 × 3 convolution with ReLU and a 2 × 2 maximum in front of the pooling, as the old VGG16 had them; 0: none"
+    )  # fmt: skip
     neck_width: int = Field(
         512, ge=0, le=65_536, description="numbers in a descriptor: a linear layer, batch norm and PReLU; 0: as pooled"
     )  # fmt: skip
@@ -141,6 +144,9 @@ class FinetuneSettings(Settings):
     frozen_epochs: int = Field(
         1, ge=0, description="epochs at the beginning in which the whole network stays as it is"
     )
+    thawing_epochs: int = Field(
+        0, ge=0, description="epochs after those in which the layers begin to learn, the last ones first; 0: all at once"
+    )  # fmt: skip
     norms: Literal["still", "learn"] = Field(
         "still", description="batch norms of the network: still: keep the statistics they came with; learn: from each batch, as a network needs that begins from nothing"
     )  # fmt: skip
@@ -154,7 +160,7 @@ class FinetuneSettings(Settings):
     )  # fmt: skip
     clip_norm: float = Field(5.0, ge=0, description="longest gradient of a step; 0: no limit")
     ema: float = Field(
-        0.0, ge=0, lt=1, description="share that a running mean of the weights keeps at each step; 0: none"
+        0.0, ge=0, lt=1, description="share that a running mean of the weights keeps at each step, less in the first steps; 0: none"
     )  # fmt: skip
     arithmetic: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="what is computed with; auto: bf16 where the processor has it"
