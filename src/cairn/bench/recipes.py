@@ -68,6 +68,11 @@ WAYS: tuple[TrainingWay, ...] = (
 )
 
 
+def ways(*, mended: bool) -> list[TrainingWay]:
+    """All ways, or without those that mend the old one."""
+    return [way for way in WAYS if mended or not way.name.startswith("+")]
+
+
 @dataclass(frozen=True)
 class Gain:
     """How much a way's GAP lies over that of the old way, seed by seed: the mean and its 95 % interval."""

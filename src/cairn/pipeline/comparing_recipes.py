@@ -11,7 +11,7 @@ from cairn.base.settings import (
 )
 from cairn.base.watching import Watch
 from cairn.bench.parts import Row
-from cairn.bench.recipes import WAYS, TrainingWay, rows_of
+from cairn.bench.recipes import WAYS, TrainingWay, rows_of, ways
 from cairn.models.networks import require_torch
 from cairn.pipeline.finetuning import asked_of, images_of
 from cairn.pipeline.importing import Lists
@@ -35,7 +35,7 @@ def compare_recipes(
             work, settings=SplitSettings(ratio=settings.ratio, seed=seed), fresh=True, watch=watch
         )
         scores = {}
-        for way in WAYS:
+        for way in ways(mended=settings.mended):
             scores[way.name] = _scores(Path(work), way, describing, settings, watch)
             gap, top_1 = scores[way.name]
             watch.note(f"seed {seed}, {way.name}: GAP {gap:.3f}, top-1 {top_1:.3f}")

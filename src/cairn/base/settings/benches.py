@@ -28,6 +28,7 @@ class RecipesBenchSettings(Settings):
         (0.4, 0.1, 0.5), description="shares of train/val/test in each", validate_default=True
     )
     old_epochs: int = Field(40, ge=1, description="epochs of the old ways")
+    mended: bool = Field(True, description="also the old way with each of its faults mended")
 
 
 class BenchSettings(Settings):
