@@ -29,6 +29,7 @@ from cairn.records.findings import FINDINGS_SCHEMA
 from cairn.records.image_checks import IMAGE_CHECKS_SCHEMA
 from cairn.records.image_map import IMAGE_MAP_SCHEMA
 from cairn.records.landmarks import LANDMARK_SCHEMA
+from cairn.records.parity import FormatParity, ParityReport
 from cairn.records.recognitions import NONE_BECAUSE
 from cairn.records.scores import Estimate, LandmarkScore, QueryCounts, Scores, SizeScore
 from cairn.records.split import SPLIT_SCHEMA
@@ -80,6 +81,7 @@ SECTIONS_OF = {
     "recognize": ("recognize",),
     "review": ("review",),
     "serve": ("serve",),
+    "export": ("export", "describe"),
     "bench": (
         "describe",
         "bench",
@@ -339,6 +341,14 @@ def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema:
     assert rows == [(name, re.sub(r"^.*\.", "", str(kind))) for name, kind in schema.items()]
 
 
+_PARITY = ParityReport(
+    "net", "0", "torch in fp32", (64,), ("avg",), 1, 1, "a processor", True,
+    (FormatParity("onnx", ("f",), 1, 1.0, 1.0, 1.0, (1.0,)),), None,
+)  # fmt: skip
+# As it is read back, which has no types.
+PARITY = json.loads(json.dumps(_PARITY.to_json()))
+
+
 @pytest.mark.parametrize(
     ("title", "names"),
     [
@@ -352,6 +362,8 @@ def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema:
         ("`config.json` of a backbone", BackboneConfig.model_fields),
         ("`pretrained_cfg`", Preprocessing.model_fields),
         ("`tar_state.json`", TarRecord.model_fields),
+        ("`parity.json`", PARITY),
+        ("`formats`", PARITY["formats"][0]),
         ("`explore.json`", CatalogCounts.model_fields),
         ("`totals`", Totals.model_fields),
         ("`scores.json`", Scores.model_fields),

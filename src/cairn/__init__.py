@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DownloadSettings,
         EvaluateSettings,
         ExploreSettings,
+        ExportSettings,
         ImportSettings,
         RecognizeSettings,
         ScrubSettings,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from cairn.pipeline.demo import demo
     from cairn.pipeline.downloading import Addresses, download
     from cairn.pipeline.exploring import explore
+    from cairn.pipeline.exporting import export
     from cairn.pipeline.importing import Lists
     from cairn.pipeline.scrubbing import scrub
     from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
@@ -52,7 +54,7 @@ ROOMS = {
         "Stopped",
     ),
     "cairn.base.settings": (
-        "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ExploreSettings", "ImportSettings",
+        "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ExploreSettings", "ExportSettings", "ImportSettings",
         "RecognizeSettings", "ScrubSettings", "SelectSettings", "SplitSettings", "TrainSettings",
     ),
     "cairn.pipeline.dataset_choice": ("DatasetChoice",),
@@ -61,6 +63,7 @@ ROOMS = {
     "cairn.pipeline.demo": ("demo",),
     "cairn.pipeline.downloading": ("Addresses", "download"),
     "cairn.pipeline.exploring": ("explore",),
+    "cairn.pipeline.exporting": ("export",),
     "cairn.pipeline.importing": ("Lists",),
     "cairn.pipeline.steps": ("evaluate", "import_photos", "index", "run", "split", "train"),
     "cairn.pipeline.scrubbing": ("scrub",),
@@ -87,6 +90,7 @@ __all__ = [
     "EvaluateSettings",
     "Evidence",
     "ExploreSettings",
+    "ExportSettings",
     "ImportSettings",
     "InputError",
     "Lists",
@@ -109,6 +113,7 @@ __all__ = [
     "download",
     "evaluate",
     "explore",
+    "export",
     "import_photos",
     "index",
     "run",

@@ -6,7 +6,17 @@ import pytest
 
 from cairn.base.settings import BenchSettings, DescribeSettings
 from cairn.base.watching import Silent
-from cairn.bench.embed import CAIRN, CAIRN_RESIZING, ONNX, OPENVINO, TORCH, EmbedBench, bench_embed
+from cairn.bench.embed import (
+    BARE_OF,
+    CAIRN,
+    CAIRN_INT8,
+    CAIRN_RESIZING,
+    ONNX,
+    OPENVINO,
+    TORCH,
+    EmbedBench,
+    bench_embed,
+)
 from cairn.models.backbones import open_backbone
 from tests.models.nets import net
 
@@ -24,6 +34,16 @@ def test_each_contender_runs_in_each_round(measured: EmbedBench) -> None:
     assert all(len(contender.images_per_s) == 2 for contender in measured.contenders)
     assert measured.n_threads > 0
     assert "openvino" in measured.versions
+
+
+def test_bf16_and_int8_are_measured_bare_and_in_cairn(measured: EmbedBench) -> None:
+    found = {contender.name: contender for contender in measured.contenders}
+    for ours, bare in BARE_OF.items():
+        assert (ours in found) == (bare in found) == (bare not in measured.left_out)
+        share = measured.ratio(ours, bare)
+        assert share is None or share > 0
+    if CAIRN_INT8 in found:
+        assert 0.99 < (found[CAIRN_INT8].cosine or 0) < 0.9999999
 
 
 def test_contenders_agree_and_what_is_missing_has_a_reason(measured: EmbedBench) -> None:

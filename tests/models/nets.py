@@ -51,3 +51,44 @@ def net(root: Path, *, has_cls: bool = False, is_fixed: bool = False) -> Backbon
     """The opened backbone of `net_folder`."""
     folder = net_folder(root, has_cls=has_cls, is_fixed=is_fixed)
     return open_network(folder, name="net", digest=digest_folder(folder))
+
+
+def top_folder(root: Path) -> Path:
+    """`root`, a backbone folder whose network ends in GeM and a neck behind its maps, as cairn train leaves them."""
+    net_folder(root)
+    rng = np.random.default_rng(6)
+    given = {
+        "kernels": KERNELS, "floor": np.float32(1e-6), "power": np.float32(3), "root": np.float32(1 / 3),
+        "neck": rng.standard_normal((6, 5)).astype(np.float32), "bias": np.ones(5, np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["pixels", "kernels"], ["seen"], strides=[STRIDE, STRIDE]),
+        helper.make_node("Relu", ["seen"], ["maps"]),
+        helper.make_node("Clip", ["maps", "floor"], ["clipped"]),
+        helper.make_node("Pow", ["clipped", "power"], ["powers"]),
+        helper.make_node("ReduceMean", ["powers"], ["means"], axes=[2, 3], keepdims=0),
+        helper.make_node("Pow", ["means", "root"], ["pooled"]),
+        helper.make_node("Gemm", ["pooled", "neck", "bias"], ["cls"]),
+    ]
+    float_ = TensorProto.FLOAT
+    pixels = helper.make_tensor_value_info("pixels", float_, ["batch", 3, "height", "width"])
+    outputs = [
+        helper.make_tensor_value_info("maps", float_, ["batch", 6, "h", "w"]),
+        helper.make_tensor_value_info("cls", float_, ["batch", 5]),
+    ]
+    arrays = [numpy_helper.from_array(np.asarray(value), name) for name, value in given.items()]
+    graph = helper.make_graph(nodes, "top", [pixels], outputs, arrays)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, root / "model.onnx")
+    return root
+
+
+def top_of(maps: np.ndarray, network: Path) -> np.ndarray:
+    """What stands on the maps of `top_folder`'s network, in float64."""
+    arrays = {
+        a.name: numpy_helper.to_array(a).astype(np.float64)
+        for a in onnx.load(network).graph.initializer
+    }
+    pooled = (np.maximum(maps.astype(np.float64), 1e-6) ** 3).mean((2, 3)) ** (1 / 3)
+    found: np.ndarray = pooled @ arrays["neck"] + arrays["bias"]
+    return found

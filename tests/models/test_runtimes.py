@@ -11,6 +11,7 @@ from cairn.base.settings import DescribeSettings
 from cairn.base.watching import Silent
 from cairn.models.backbones import open_backbone
 from cairn.models.folders import Backbone
+from cairn.models.runtimes.contract import Arithmetic
 from cairn.models.runtimes.openvino import OpenVinoRuntime
 from cairn.models.runtimes.table import RUNTIMES, open_runtime
 from tests.models.nets import KERNELS, STRIDE, net, net_folder
@@ -112,3 +113,25 @@ def test_a_network_without_maps_is_refused(tmp_path: Path) -> None:
     onnx.save(model, path)
     with pytest.raises(BundleError, match="gives logits"):
         OpenVinoRuntime(path)
+
+
+@pytest.mark.parametrize(("name", "arithmetic"), [("onnx", "bf16"), ("torch", "int8")])
+def test_an_arithmetic_that_a_runtime_lacks_names_those_that_have_it(
+    name: str, arithmetic: Arithmetic, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        SettingsError,
+        match=f"the runtime {name} does not compute in {arithmetic}; .* --runtime openvino",
+    ):
+        open_runtime(name, net(tmp_path), arithmetic=arithmetic)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_bf16_is_near_fp32_in_every_runtime_that_has_it(name: str, trained: Backbone) -> None:
+    pytest.importorskip(NEEDS.get(name, "openvino"))
+    pixels = batch(3, 64, 96)
+    found = open_runtime(name, trained, arithmetic="bf16").run(pixels)["maps"]
+    expected = open_runtime("openvino", trained).run(pixels)["maps"]
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - expected).max() < 0.05 * np.abs(expected).max()

@@ -3,10 +3,12 @@
 import functools
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +17,20 @@ from cairn.base.errors import BundleError, MissingExtra
 from cairn.base.settings import BenchSettings, DescribeSettings
 from cairn.base.watching import Watch
 from cairn.models.embedder import Embedder, normalized, open_embedder
-from cairn.models.folders import Backbone
+from cairn.models.folders import INT8, Backbone
 from cairn.models.pooling import Vectors, length_one, pooled
+from cairn.models.quantising import quantise
 from cairn.models.runtimes.contract import Pixels, Runtime
 from cairn.models.runtimes.onnx import OnnxRuntime
-from cairn.models.runtimes.openvino import CPU_OPTIONS, OpenVinoRuntime, processor
+from cairn.models.runtimes.openvino import OpenVinoRuntime, processor
 from cairn.models.runtimes.torch import TorchRuntime
 
 TORCH, ONNX, OPENVINO = "torch eager fp32", "ONNX Runtime fp32", "OpenVINO fp32"
-OPENVINO_BF16 = "OpenVINO bf16"
+OPENVINO_BF16, OPENVINO_INT8 = "OpenVINO bf16", "OpenVINO int8"
 CAIRN, CAIRN_RESIZING = "Cairn", "Cairn, resizing"
+CAIRN_BF16, CAIRN_INT8 = "Cairn bf16", "Cairn int8"
+# Each of ours, and the bare runtime that it is measured against.
+BARE_OF = {CAIRN: OPENVINO, CAIRN_BF16: OPENVINO_BF16, CAIRN_INT8: OPENVINO_INT8}
 PACKAGES = ("openvino", "onnxruntime", "torch", "timm", "numpy")
 # A photo of the usual shape, about as large as a folder of photos holds them.
 PHOTO_SHAPE = (480, 640)
@@ -93,9 +99,12 @@ def bench_embed(
     embedder = open_embedder(backbone, describe)
     height, width = embedder.shapes_of(1, 1)[0]
     images = _photos((height, width), settings.n_images)
-    runtimes, left_out = _runtimes(backbone)
+    runtimes, left_out = _runtimes(backbone, _batches(embedder, images))
     ways = _bare_ways(runtimes, embedder, images)
-    ways[CAIRN] = lambda: _described(embedder, images)
+    for name, bare in BARE_OF.items():
+        if bare in runtimes:
+            ours = embedder if name == CAIRN else replace(embedder, runtime=runtimes[bare])
+            ways[name] = functools.partial(_described, ours, images)
     references = {name: way() for name, way in ways.items()}
     reference = next(iter(references))
     photos = _photos(PHOTO_SHAPE, settings.n_images)
@@ -131,7 +140,9 @@ def _photos(shape: tuple[int, int], n_images: int) -> Images:
     return coarse[:, rows][:, :, columns] + rng.integers(0, 90, (*shape, 3), dtype=np.uint8)
 
 
-def _runtimes(backbone: Backbone) -> tuple[dict[str, Runtime], dict[str, str]]:
+def _runtimes(
+    backbone: Backbone, batches: list[Pixels]
+) -> tuple[dict[str, Runtime], dict[str, str]]:
     """The runtimes that this machine has, torch first, and why the others are left out."""
     runtimes: dict[str, Runtime] = {}
     left_out: dict[str, str] = {}
@@ -140,6 +151,7 @@ def _runtimes(backbone: Backbone) -> tuple[dict[str, Runtime], dict[str, str]]:
         ONNX: lambda: OnnxRuntime(backbone.network),
         OPENVINO: lambda: OpenVinoRuntime(backbone.network),
         OPENVINO_BF16: lambda: _bf16(backbone),
+        OPENVINO_INT8: lambda: _int8(backbone, batches),
     }
     for name, make in makers.items():
         try:
@@ -165,16 +177,29 @@ def _bf16(backbone: Backbone) -> Runtime:
             f"{name} does not compute in bf16; a processor that does was expected; "
             "measure on another machine"
         )
-    options = {**CPU_OPTIONS, "INFERENCE_PRECISION_HINT": "bf16"}
-    return OpenVinoRuntime(backbone.network, options=options)
+    return OpenVinoRuntime(backbone.network, arithmetic="bf16")
+
+
+def _int8(backbone: Backbone, batches: list[Pixels]) -> Runtime:
+    """The backbone's int8 twin; where it has none, one that is calibrated on what is measured, for its speed only."""
+    if (backbone.folder / INT8).is_file():
+        return OpenVinoRuntime(backbone.folder / INT8, arithmetic="int8")
+    with tempfile.TemporaryDirectory() as made:
+        twin = Path(made) / INT8
+        quantise(backbone.network, twin, batches)
+        return OpenVinoRuntime(twin, arithmetic="int8")
+
+
+def _batches(embedder: Embedder, images: Images) -> list[Pixels]:
+    cfg, size = embedder.backbone.config.pretrained_cfg, embedder.settings.batch_size
+    pixels = normalized(images, mean=cfg.mean, std=cfg.std)
+    return [pixels[start : start + size] for start in range(0, len(pixels), size)]
 
 
 def _bare_ways(
     runtimes: dict[str, Runtime], embedder: Embedder, images: Images
 ) -> dict[str, Callable[[], Vectors]]:
-    cfg, size = embedder.backbone.config.pretrained_cfg, embedder.settings.batch_size
-    pixels = normalized(images, mean=cfg.mean, std=cfg.std)
-    batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+    batches = _batches(embedder, images)
     return {name: functools.partial(_bare, runtime, batches) for name, runtime in runtimes.items()}
 
 

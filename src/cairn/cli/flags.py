@@ -77,7 +77,13 @@ class Given:
 
     def require_untyped(self, *models: type[Settings], because: str) -> None:
         """Nothing, where no flag of these settings was typed; otherwise raises SettingsError, `because` said of each."""
-        known = [name for model in models for name in model.model_fields if name in self.typed]
+        self.require_untyped_names(
+            [name for model in models for name in model.model_fields], because=because
+        )
+
+    def require_untyped_names(self, names: Iterable[str], *, because: str) -> None:
+        """Nothing, where the flag of none of these settings was typed; otherwise raises SettingsError as above."""
+        known = [name for name in names if name in self.typed]
         if known:
             raise SettingsError(
                 [

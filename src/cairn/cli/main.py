@@ -41,6 +41,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "review": Entry("decide about the doubtful images on a page", "reviewing"),
     "serve": Entry("answer over HTTP", "asking"),
+    "export": Entry(
+        "write a network as ONNX, OpenVINO bf16 and int8, with a parity report", "exporting"
+    ),
     "bench": Entry("measure a stage against its peers or its limit", "measuring"),
 }
 

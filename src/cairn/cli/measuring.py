@@ -18,7 +18,7 @@ from cairn.base.settings import (
 )
 from cairn.bench import ways
 from cairn.bench.download import Contender, DownloadBench, bench_download
-from cairn.bench.embed import CAIRN, EmbedBench, bench_embed
+from cairn.bench.embed import BARE_OF, EmbedBench, bench_embed
 from cairn.bench.explore import bench_explore
 from cairn.bench.neighbors import NeighborsRow, bench_neighbors, growth
 from cairn.bench.parts import BASELINE, Row, bench_parts
@@ -54,6 +54,7 @@ def bench_command(arguments: Sequence[str]) -> int:
 def _embed(arguments: Sequence[str]) -> int:
     shape = Shape((), (WORK,), {"describe": DescribeSettings, "bench": BenchSettings})
     given = parse("bench embed", BENCHES["embed"][0], shape, arguments)
+    given.require_untyped_names(("describe_in",), because="each that the machine has is measured")
     describe = given.settings("describe", DescribeSettings)
     with tempfile.TemporaryDirectory() as scratch:
         cache = (given.path(WORK.flag) or Path(scratch)) / "backbones"
@@ -85,9 +86,10 @@ def _say_embed(found: EmbedBench) -> None:
     say(table(head, rows))
     for name, reason in found.left_out.items():
         say(f"left out: {name}: {reason}")
-    bare = found.ratio(CAIRN, "OpenVINO fp32")
-    if bare is not None:
-        say(f"Cairn reaches {bare:.0%} of the bare OpenVINO runtime")
+    for name, bare in BARE_OF.items():
+        share = found.ratio(name, bare)
+        if share is not None:
+            say(f"{name} reaches {share:.0%} of bare {bare}")
 
 
 def _download(arguments: Sequence[str]) -> int:

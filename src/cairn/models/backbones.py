@@ -20,6 +20,7 @@ from cairn.models.folders import (
     BackboneConfig,
     digest_folder,
     open_network,
+    quantised,
     read_config,
 )
 from cairn.models.hub import fetch_weights
@@ -31,12 +32,17 @@ EMBEDDED = Path(__file__).parent / "embedded"
 
 
 def open_backbone(settings: DescribeSettings, *, cache: Path, watch: Watch) -> Backbone:
-    """The backbone that the settings name, ready to be run.
+    """The backbone that the settings name, ready to be run; its int8 twin where they ask for int8.
 
     cache: the folder where networks that were exported to ONNX are kept for the next time.
     Raises InputError for an unknown name or a hub that cannot be reached, BundleError for a folder
     that is incomplete or whose weights do not fit, and MissingExtra where torch is needed.
     """
+    found = _found(settings, cache=cache, watch=watch)
+    return quantised(found) if settings.describe_in == "int8" else found
+
+
+def _found(settings: DescribeSettings, *, cache: Path, watch: Watch) -> Backbone:
     if settings.backbone == EMBEDDED_BACKBONE:
         return open_network(EMBEDDED, name=EMBEDDED_BACKBONE, digest=digest_folder(EMBEDDED))
     folder = settings_folder(settings.backbone)

@@ -53,6 +53,9 @@ class Embedder:
     def source(self) -> str:
         """What the descriptors depend on, as a digest: the backbone and the settings that matter."""
         settings = {k: v for k, v in self.settings.as_json().items() if k not in OUTSIDE_SOURCE}
+        # Descriptors in full precision are older than the choice, and stay what they were.
+        if self.settings.describe_in == "fp32":
+            del settings["describe_in"]
         return digest_json({"way": WAY, "backbone": self.backbone.digest, "settings": settings})
 
     def describe(self, images: Iterable[Pixels8]) -> Iterator[Vectors]:
@@ -86,6 +89,10 @@ class Embedder:
         if not self.settings.keep_shape:
             return [square(side_px, step) for side_px in sides]
         return [nearest_shape(height, width, side_px=side_px, step=step) for side_px in sides]
+
+    def network_inputs(self, image: Pixels8) -> list[Pixels]:
+        """What the network is given of one image: [1, 3, H, W] for each side."""
+        return [self._normalized([view]) for view in self._views(image)]
 
     def _views(self, image: Pixels8) -> list[Pixels8]:
         require_image(image)
@@ -130,9 +137,12 @@ class Embedder:
                 yield group[start : start + size]
                 start += size
 
-    def _run(self, views: list[Pixels8]) -> Vectors:
+    def _normalized(self, views: list[Pixels8]) -> Pixels:
         cfg = self.backbone.config.pretrained_cfg
-        outputs = self.runtime.run(normalized(np.stack(views), mean=cfg.mean, std=cfg.std))
+        return normalized(np.stack(views), mean=cfg.mean, std=cfg.std)
+
+    def _run(self, views: list[Pixels8]) -> Vectors:
+        outputs = self.runtime.run(self._normalized(views))
         power = self.settings.gem_power
         parts = [pooled(outputs, name, gem_power=power) for name in self.settings.pooling]
         vectors = np.concatenate(parts, axis=1)
@@ -151,7 +161,8 @@ def open_embedder(backbone: Backbone, settings: DescribeSettings) -> Embedder:
     runtime is not installed.
     """
     require_poolings(settings.pooling, backbone.outputs, backbone=backbone.name)
-    return Embedder(backbone, settings, open_runtime(settings.runtime, backbone))
+    runtime = open_runtime(settings.runtime, backbone, arithmetic=settings.describe_in)
+    return Embedder(backbone, settings, runtime)
 
 
 def normalized(

@@ -12,6 +12,7 @@ from cairn.base.files import digest_file, digest_json, require_folder
 from cairn.models.runtimes.openvino import output_shapes
 
 CONFIG, NETWORK, WEIGHTS = "config.json", "model.onnx", "model.safetensors"
+INT8 = "model.int8.onnx"
 FORM = f"a backbone folder holds timm's {CONFIG} and {NETWORK} or {WEIGHTS} or both"
 
 
@@ -101,6 +102,22 @@ def open_network(folder: Path, *, name: str, digest: str) -> Backbone:
     config, weights = read_config(folder), folder / WEIGHTS
     backbone = backbone_of(folder / NETWORK, config, name=name, digest=digest)
     return replace(backbone, weights=weights) if weights.is_file() else backbone
+
+
+def quantised(backbone: Backbone) -> Backbone:
+    """The int8 twin that lies beside a backbone's network; its digest is its own.
+
+    Raises BundleError where there is none, or it does not fit the config.
+    """
+    network = backbone.folder / INT8
+    if not network.is_file():
+        raise BundleError(
+            f"the backbone {backbone.name} has no {INT8} in {backbone.folder}; a network that was calibrated on photos was "
+            "expected for --describe-in int8; make one with cairn export BACKBONE OUT --photos DIR, then name OUT with "
+            "--backbone"
+        )
+    digest = digest_json({"backbone": backbone.digest, INT8: digest_file(network)})
+    return backbone_of(network, backbone.config, name=backbone.name, digest=digest)
 
 
 def backbone_of(network: Path, config: BackboneConfig, *, name: str, digest: str) -> Backbone:

@@ -59,7 +59,9 @@ class DescribedWay:
             card = json.loads((self.folder / "card.json").read_text("utf-8"))
             settings = card["settings"]
             sides = ", ".join(map(str, settings["sides_px"]))
-            return f"{Path(card['backbone']).name}, {' + '.join(settings['pooling'])} at {sides} px"
+            arithmetic = settings.get("describe_in", "fp32")
+            quicker = "" if arithmetic == "fp32" else f", {arithmetic}"
+            return f"{Path(card['backbone']).name}, {' + '.join(settings['pooling'])} at {sides} px{quicker}"
         except UNREADABLE:
             return self.folder.name
 

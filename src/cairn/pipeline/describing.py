@@ -36,12 +36,12 @@ DIGEST_BYTES = 32
 
 def embedder_of(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -> Embedder:
     """What describes images as `settings` say; exported networks are kept in the work folder."""
-    settings = _resolved(settings)
+    settings = resolved(settings)
     backbone = open_backbone(settings, cache=work.root / "backbones", watch=watch)
     return open_embedder(backbone, settings)
 
 
-def _resolved(settings: DescribeSettings) -> DescribeSettings:
+def resolved(settings: DescribeSettings) -> DescribeSettings:
     """The settings that mean the same in another working directory; sizes that suit the embedded backbone."""
     changes: dict[str, object] = {
         name: str(Path(value).expanduser().resolve())

@@ -107,7 +107,7 @@ def _about(
         "Cairn": card.cairn,
         "Backbone": f"{card.backbone.name} ({card.backbone.config.architecture})",
         "Descriptor": f"{card.descriptor_width:,} numbers; {' + '.join(describe.pooling)} at "
-        f"{', '.join(map(str, describe.sides_px))} px, shape {'kept' if describe.keep_shape else 'squashed'}",
+        f"{', '.join(map(str, describe.sides_px))} px, shape {'kept' if describe.keep_shape else 'squashed'}, in {describe.describe_in}",
         "Gallery": f"{counted(card.n_images, 'image')} of {counted(card.n_landmarks, 'landmark')}, "
         f"{counted(card.n_distractors, 'distractor')}",
         "Threshold": f"probability {card.threshold:.3f}, for a precision of {card.train.precision:.0%}",

@@ -12,6 +12,7 @@ from cairn.base.settings.benches import (
     ScrubBenchSettings,
 )
 from cairn.base.settings.cleaning import ExploreSettings, ReviewSettings, ScrubSettings
+from cairn.base.settings.exporting import ExportSettings
 from cairn.base.settings.fetching import DownloadSettings, SelectSettings
 from cairn.base.settings.forms import Settings, settings_folder
 from cairn.base.settings.making import (
@@ -41,6 +42,7 @@ __all__ = [
     "EvaluateSettings",
     "ExploreBenchSettings",
     "ExploreSettings",
+    "ExportSettings",
     "FinetuneSettings",
     "ImportSettings",
     "MatchingBenchSettings",
@@ -76,6 +78,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "recognize": RecognizeSettings,
     "serve": ServeSettings,
     "review": ReviewSettings,
+    "export": ExportSettings,
     "bench": BenchSettings,
     "bench_download": DownloadBenchSettings,
     "bench_explore": ExploreBenchSettings,

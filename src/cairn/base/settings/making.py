@@ -91,6 +91,9 @@ class DescribeSettings(Settings):
     runtime: Literal["auto", "openvino", "onnx", "torch"] = Field(
         "auto", description="what runs the network; auto is torch on a GPU, else OpenVINO"
     )
+    describe_in: Literal["fp32", "bf16", "int8"] = Field(
+        "fp32", description="what the network computes in: fp32 is the same on every machine, bf16 and int8 are quicker; see cairn export",
+    )  # fmt: skip
     batch_size: int = Field(16, ge=1, le=1024, description="images of one shape that run together")
 
 

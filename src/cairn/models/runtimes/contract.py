@@ -1,12 +1,13 @@
 """What every runtime promises: pixels in, feature maps out."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.float32]
 Outputs = dict[str, npt.NDArray[np.float32]]
+Arithmetic = Literal["fp32", "bf16", "int8"]
 
 
 class Runtime(Protocol):

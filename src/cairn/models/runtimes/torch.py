@@ -7,13 +7,20 @@ from pathlib import Path
 from cairn.base.errors import InputError, MissingExtra
 from cairn.models.folders import BackboneConfig
 from cairn.models.networks import build_network
-from cairn.models.runtimes.contract import Outputs, Pixels, shape_refused
+from cairn.models.runtimes.contract import Arithmetic, Outputs, Pixels, shape_refused
 
 
 class TorchRuntime:
     """A timm network with a folder's weights, on `device`: the first GPU where there is one, else the CPU."""
 
-    def __init__(self, config: BackboneConfig, weights: Path, *, device: str | None = None) -> None:
+    def __init__(
+        self,
+        config: BackboneConfig,
+        weights: Path,
+        *,
+        device: str | None = None,
+        arithmetic: Arithmetic = "fp32",
+    ) -> None:
         try:
             import torch
         except ImportError as error:
@@ -26,7 +33,7 @@ class TorchRuntime:
         # On a GPU the tensor cores want channels last; on a CPU plain rows are what users of torch have.
         if self._device.type == "cuda":
             network = network.to(memory_format=torch.channels_last)
-        self._network = network
+        self._network, self._is_bf16 = network, arithmetic == "bf16"
         self._one_at_a_time = threading.Lock()
 
     def run(self, pixels: Pixels) -> Outputs:
@@ -34,7 +41,11 @@ class TorchRuntime:
         import torch
 
         try:
-            with self._one_at_a_time, torch.inference_mode():
+            with (
+                self._one_at_a_time,
+                torch.inference_mode(),
+                torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_bf16),
+            ):
                 found = self._network(torch.from_numpy(pixels).to(self._device))
                 return {
                     name: output.float().cpu().numpy()
