@@ -35,7 +35,7 @@ from cairn.records.findings import (
     WRONG_LANDMARK,
     Findings,
 )
-from cairn.records.verdicts import BAD, KEEP, WRONG
+from cairn.records.verdicts import BAD, COPY, KEEP, WRONG
 from cairn.stages.policies import POLICIES
 from tests.cleaning import finding, verdict, work_folder, write_verdicts
 from tests.make import catalog, jpeg, photo_folder, views
@@ -454,6 +454,25 @@ def test_copies_that_scrub_finds_after_the_split_are_told_and_counted(
     fresh = split(place.root, settings=wanted, fresh=True, watch=watch)
     assert (fresh.leakage.n_copies_across, watch.notes) == (0, [])
     assert parted(done).endswith("1 pairs across parts (1 of them found by scrub), 0 nearly alike")
+
+
+def test_what_people_say_of_copies_reaches_the_split_its_leakage_and_its_card(
+    imported: tuple[Path, WorkFolder, Callable[[], dict[str, str]]],
+) -> None:
+    _, place, _ = imported
+    first = split(place.root, settings=SplitSettings(ratio=(0.5, 0.0, 0.5))).split
+    (a, c), (b, d) = first.image_ids("train")[:2], first.image_ids("test")[:2]
+    found = [finding(NEAR_COPY, b, a), finding(NEAR_COPY, d, c, is_sure=False)]
+    Findings.of(found).write(place.findings_path)
+    assert split(place.root).leakage.n_copies_across == 1
+    before = holding.cleaning_inputs(place)
+    write_verdicts(place, verdict((NEAR_COPY, b, a), KEEP))
+    watch = Memory()
+    assert split(place.root, watch=watch).leakage.n_copies_across == 0
+    assert not noted(watch, "--apply careful")
+    assert holding.cleaning_inputs(place).keys() - before.keys() == {"verdicts about copies"}
+    write_verdicts(place, verdict((NEAR_COPY, d, c), COPY, reviewer="Ben"))
+    assert split(place.root).leakage.n_copies_across == 1
 
 
 @pytest.mark.slow  # real training

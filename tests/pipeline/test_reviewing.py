@@ -6,10 +6,13 @@ import pytest
 
 from cairn.base.errors import InputError
 from cairn.base.settings import ReviewSettings
-from cairn.pipeline.review_rows import NO_FINDING, ROW_KINDS, folded
+from cairn.pipeline.review_audit import NO_FINDING
+from cairn.pipeline.review_rows import ROW_KINDS, folded
 from cairn.pipeline.reviewing import Desk, open_desk, reviewer_name
+from cairn.records.catalog import Catalog
 from cairn.records.findings import (
     BLURRED,
+    EXACT_COPY,
     NEAR_COPY,
     NO_LANDMARK,
     SEVERAL_LANDMARKS,
@@ -58,7 +61,7 @@ def test_every_finding_has_a_row_and_a_sample_of_the_rest_is_audited(desk: Desk)
 
 def test_a_larger_audit_keeps_the_smaller_one(work: Path) -> None:
     few, many = (open_desk(work, ReviewSettings(audit=n)).rows for n in (4, 9))
-    assert set(few.audited(clear=True)) < set(many.audited(clear=True))
+    assert few.audited(clear=True).keys() < many.audited(clear=True).keys()
 
 
 def test_pages_of_columns_join_to_the_whole(desk: Desk) -> None:
@@ -148,7 +151,8 @@ def test_the_standing_counts_disputes_and_the_audit(desk: Desk) -> None:
     standing = desk.standing()
     assert standing.n_decided == {"anna": 5, "ben": 1}
     assert (standing.disputed, standing.agreement) == ((0,), 0.0)
-    accepted, of_clear = standing.audits
+    accepted, of_copies, of_clear = standing.audits
+    assert (accepted.kind, of_copies.kind, of_clear.kind) == ("", EXACT_COPY, "")
     assert (accepted.n_decided, accepted.low) == (0, None)
     assert (of_clear.n_all, of_clear.n_sample, of_clear.n_decided, of_clear.n_wrong) == (
         18,
@@ -158,6 +162,21 @@ def test_the_standing_counts_disputes_and_the_audit(desk: Desk) -> None:
     )
     assert of_clear.low == pytest.approx(0.0456, abs=1e-3)
     assert of_clear.high == pytest.approx(0.6994, abs=1e-3)
+
+
+def test_duplicates_of_the_same_bytes_are_not_audited(work: Path) -> None:
+    rows = Catalog.read(work / "catalog.parquet").table
+    is_twin = pl.col("image_id") == image_id("citadel", 6)
+    Catalog(
+        rows.with_columns(
+            status=pl.when(is_twin).then(pl.lit("duplicate")).otherwise("status"),
+            twin_id=pl.when(is_twin).then(pl.lit(image_id("citadel", 5))),
+        )
+    ).write(work / "catalog.parquet")
+    desk = open_desk(work, ReviewSettings())
+    assert (desk.rows.n_sure, desk.rows.n_accepted) == (3, {EXACT_COPY: 2})
+    accepted = desk.standing().audits[0]
+    assert (accepted.n_all, accepted.n_sample) == (2, 2)
 
 
 def test_another_process_is_followed_and_its_journal_is_not_written(desk: Desk, work: Path) -> None:

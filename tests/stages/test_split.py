@@ -231,6 +231,48 @@ def test_a_later_finding_that_connects_two_parts_moves_nothing_and_is_counted() 
     assert leakage(one_out, third, settings=SplitSettings(), copies=across).n_copies_across == 0
 
 
+# A is in train and C in test; X, in no part, is a copy of both
+BRIDGE = [("i0000", "i0002"), ("i0001", "i0002")]
+
+
+def bridged() -> tuple[Catalog, Split]:
+    made = catalog([["a"]] * 3)
+    parts = (("i0000", "train", None), ("i0001", "test", None), ("i0002", None, BRIDGES))
+    return made, Split.of(
+        {"image_id": name, "part": part, "group": name, "cause": cause}
+        for name, part, cause in parts
+    )
+
+
+def test_copies_that_only_an_image_in_no_part_connects_are_counted_across() -> None:
+    made, dealt = bridged()
+    found = leakage(made, dealt, settings=SplitSettings(), copies=BRIDGE)
+    assert (found.n_copies_across, found.n_found_across) == (1, 1)
+    assert leakage(made, dealt, settings=SplitSettings(), copies=BRIDGE[:1]).n_copies_across == 0
+
+
+def test_a_bridge_enters_a_part_once_what_it_connects_is_left_out_and_all_may_come_back() -> None:
+    made, before = bridged()
+    out = without(made, "i0000", "i0001")
+    dealt = split(out, settings=SplitSettings(), before=before, copies=BRIDGE)
+    assert row_of(dealt, "i0002")["part"] == "train"
+    assert leakage(out, dealt, settings=SplitSettings(), copies=BRIDGE).n_copies_across == 0
+    back = split(made, settings=SplitSettings(), before=dealt, copies=BRIDGE)
+    assert back.table["part"].to_list() == ["train", "test", "train"]
+    assert leakage(made, back, settings=SplitSettings(), copies=BRIDGE).n_copies_across == 2
+
+
+def test_what_people_call_different_is_no_copy_however_alike() -> None:
+    code = likeness_of(pixels(0))
+    made = catalog([["a"]] * 2, likenesses=[code, code])
+    apart = [("i0000", "i0001")]
+    dealt = split(made, settings=SplitSettings(), copies=apart, apart=apart)
+    assert dealt.table["group"].to_list() == ["i0000", "i0001"]
+    assert sorted(dealt.table["part"]) == ["test", "train"]
+    found = leakage(made, dealt, settings=SplitSettings(), copies=apart, apart=apart)
+    assert (found.n_copies_across, found.n_alike_across) == (0, 0)
+
+
 def test_a_catalog_whose_images_are_all_excluded_is_told() -> None:
     with pytest.raises(InputError, match="labelled and in use"):
         split(without(of_landmarks({"a": 1}), "i0000"), settings=SplitSettings())

@@ -58,7 +58,7 @@ def review_command(arguments: Sequence[str]) -> int:
 
 def _say_what_there_is(desk: Desk) -> None:
     rows, standing = desk.rows, desk.standing()
-    audited = sum(audit.n_sample for audit in standing.audits)
+    audited = sum(audit.n_sample for audit in standing.audits if not audit.kind)
     say(
         f"{counted(rows.n_open, 'finding')} to decide, {rows.n_sure:,} accepted automatically, "
         f"{audited:,} of those and of {counted(rows.n_clear, 'image')} without finding to audit"

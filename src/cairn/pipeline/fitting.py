@@ -85,7 +85,9 @@ def _tell_of_an_older_split(work: WorkFolder, watch: Watch) -> None:
     known = {name: digest for name, digest in card.inputs.items() if name != "catalog"}
     now = cleaning_inputs(work)
     if known != now and (known or now):
-        changed = [name for name in ("findings", "decisions") if known.get(name) != now.get(name)]
+        changed = [
+            name for name in dict.fromkeys([*now, *known]) if known.get(name) != now.get(name)
+        ]
         watch.note(
             f"the {' and '.join(changed)} of cairn scrub have changed since the images were dealt; images that are left "
             f"out now are left out here too; to take all of it into account: cairn split {work.root}"

@@ -4,14 +4,17 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import polars as pl
+from pydantic import JsonValue
 
-from cairn.base.files import digest_file, disk_errors
+from cairn.base.files import digest_file, digest_json, disk_errors
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import CATALOG_SCHEMA, KEPT, Catalog
 from cairn.records.decisions import Decisions, undone
 from cairn.records.findings import Findings
 from cairn.records.landmarks import Landmarks
 from cairn.records.tables import pieces_of
+from cairn.records.verdicts import read_verdicts
+from cairn.stages.told_copies import ToldCopies, told_copies
 
 # So many rows of the catalog take some 50 MB on the way.
 ROWS_AT_ONCE = 50_000
@@ -45,17 +48,24 @@ def known_landmarks(place: WorkFolder) -> Landmarks | None:
     return place.landmarks() if place.landmarks_path.exists() else None
 
 
-def found_copies(place: WorkFolder) -> list[tuple[str, str]]:
-    """The pairs of images that scrub is sure are copies; none where nothing was scrubbed."""
+def found_copies(place: WorkFolder) -> ToldCopies:
+    """Which images are copies by scrub and by people, and which are not; nothing where nothing was scrubbed."""
     if not place.findings_path.exists():
-        return []
-    return Findings.read(place.findings_path).copy_pairs()
+        return ToldCopies()
+    return told_copies(Findings.read(place.findings_path), read_verdicts(place.verdicts).merged())
 
 
 def cleaning_inputs(place: WorkFolder) -> dict[str, str]:
-    """Digests of what scrub found and what was decided, by name, of those that are there."""
+    """Digests of what scrub found, what was decided and what people said of copies, by name, of those that are there."""
     paths = {"findings": place.findings_path, "decisions": place.decisions_path}
-    return {name: digest_file(path) for name, path in paths.items() if path.exists()}
+    digests = {name: digest_file(path) for name, path in paths.items() if path.exists()}
+    told = found_copies(place)
+    if told.heard:
+        told_pairs: list[JsonValue] = [
+            [[*pair] for pair in each] for each in (told.copies, told.apart)
+        ]
+        digests["verdicts about copies"] = digest_json(told_pairs)
+    return digests
 
 
 def settle(place: WorkFolder) -> None:

@@ -11,13 +11,12 @@ import polars as pl
 
 from cairn.base.files import digest_bytes
 from cairn.pipeline.described import DescribedWay
+from cairn.pipeline.review_audit import NO_FINDING, Accepted
 from cairn.pipeline.typical import TypicalPhotos
 from cairn.records.catalog import KEPT
 from cairn.records.findings import COPIES, FINDINGS_SCHEMA, KINDS, Findings, finding_id
 from cairn.records.landmarks import Landmarks
 
-# What an image without any finding is called, where it is looked at to see whether one was missed.
-NO_FINDING = "no finding"
 ROW_KINDS = (*KINDS, NO_FINDING)
 N_FOUND = 20
 IMAGE_COLUMNS = (
@@ -76,7 +75,8 @@ class ReviewRows:
     table: the columns of the findings, with landmark_ids of the image, is_audit, landmark and group as numbers.
     n_gone: findings about images that the catalog no longer keeps; they have no row.
     n_open: findings that wait for a person. n_sure, n_clear: findings that were accepted automatically, and images
-    without any; of both a sample is audited.
+    without any; of both a sample is audited. n_accepted: of the former by kind those about kept images, from which the
+    sample is drawn: a duplicate of the same bytes is no guess, and no policy acts on it.
     """
 
     def __init__(
@@ -100,7 +100,9 @@ class ReviewRows:
         self.n_gone = len(findings.table) - len(kept)
         self.n_sure, self.n_clear = int(kept["is_sure"].sum()), len(clear)
         self.n_open = len(kept) - self.n_sure
-        audited = set(kept.filter("is_sure")["finding_id"].sort().head(n_audit))
+        accepted = kept.filter("is_sure").join(of_catalog, on="image_id", how="semi")
+        self.n_accepted: dict[str, int] = dict(accepted.group_by("kind").len().iter_rows())
+        audited = set(accepted["finding_id"].sort().head(n_audit))
         told = pl.concat([kept, _sample_of_clear(clear, n_audit)])
         self.table = self._with_numbers(told.with_columns(
             (pl.col("finding_id").is_in(audited) | (pl.col("kind") == NO_FINDING)).alias("is_audit")
@@ -156,11 +158,16 @@ class ReviewRows:
             groups=page["group"].to_list(), scores=page["score"].to_list(), flags=page["flags"].to_list(),
         )  # fmt: skip
 
-    def audited(self, *, clear: bool) -> list[str]:
-        """The finding_ids of the audit sample: of images without finding, or of accepted findings."""
+    def audited(self, *, clear: bool) -> dict[str, Accepted]:
+        """The audit sample by finding_id: of images without finding, or of accepted findings."""
         is_clear = pl.col("kind") == NO_FINDING
         chosen = self.table.filter(pl.col("is_audit") & (is_clear if clear else ~is_clear))
-        return chosen["finding_id"].to_list()
+        return {
+            finding: Accepted(kind, tuple(suggested or ()))
+            for finding, kind, suggested in chosen.select(
+                "finding_id", "kind", "suggested"
+            ).iter_rows()
+        }
 
     def details(self, rows: Sequence[int]) -> list[dict[str, object]]:
         """All columns of some rows, in the order asked for."""

@@ -21,12 +21,11 @@ from cairn.pipeline.review_rows import IMAGE_COLUMNS, ReviewRows
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import DUPLICATE, KEPT, Catalog
 from cairn.records.decisions import undone
-from cairn.records.findings import Findings
+from cairn.records.findings import KINDS, Findings
 from cairn.records.landmarks import Landmarks
 from cairn.records.verdict_events import Decided, Event, LandmarkIds, Subject
 from cairn.records.verdict_journal import SUFFIX, VerdictJournal
 from cairn.records.verdicts import (
-    KEEP,
     NO_LANDMARK,
     SEVERAL,
     UNSURE,
@@ -197,11 +196,28 @@ class Desk:
             disputed=tuple(sorted(row for row in rows if row is not None)),
             agreement=together.agreement,
             pairs=together.pairs,
-            audits=(
-                audit_of("accepted", self.rows.n_sure, self.rows.audited(clear=False), held, is_wrong=lambda v: v == KEEP),
-                audit_of("clear", self.rows.n_clear, self.rows.audited(clear=True), held, is_wrong=lambda v: v != KEEP),
-            ),
-        )  # fmt: skip
+            audits=self._audits(held),
+        )
+
+    def _audits(self, held: Sequence[Mapping[str, Verdict]]) -> tuple[Audit, ...]:
+        """Of accepted findings all together, then each kind in the sample, then images without finding."""
+        rows, sample = self.rows, self.rows.audited(clear=False)
+        kinds = [kind for kind in KINDS if any(one.kind == kind for one in sample.values())]
+        of_kinds = [
+            audit_of(
+                "accepted",
+                kind,
+                rows.n_accepted[kind],
+                {finding: one for finding, one in sample.items() if one.kind == kind},
+                held,
+            )
+            for kind in kinds
+        ]
+        return (
+            audit_of("accepted", "", sum(rows.n_accepted.values()), sample, held),
+            *of_kinds,
+            audit_of("clear", "", rows.n_clear, rows.audited(clear=True), held),
+        )
 
     def _claim(self, reviewer: str) -> VerdictJournal:
         path = self._folder / f"{safe_name(reviewer)}{SUFFIX}"

@@ -94,13 +94,13 @@ def split(
     place.require()
     with place.locked():
         settle(place)
-        catalog, copies = place.catalog(), found_copies(place)
+        catalog, told = place.catalog(), found_copies(place)
         before = place.split() if place.split_path.exists() and not fresh else None
         _tell_of_other_settings(place, chosen, before, watch or Silent())
-        dealt = deal(catalog, settings=chosen, before=before, copies=copies)
+        dealt = deal(catalog, settings=chosen, before=before, copies=told.copies, apart=told.apart)
         dealt.write(place.split_path)
         _split_card(place, chosen, before).write(place.card_path("split"))
-        leak = leakage(catalog, dealt, settings=chosen, copies=copies)
+        leak = leakage(catalog, dealt, settings=chosen, copies=told.copies, apart=told.apart)
         _tell_of_copies_across(place, leak, watch or Silent())
     return Parted(place, dealt, leak)
 

@@ -37,6 +37,7 @@ FINDINGS_SCHEMA: Schema = {
     "regions": pl.List(pl.List(pl.Int32)),
 }
 MADE_BY = "cairn scrub WORK"
+Pair = tuple[str, str]
 
 
 def finding_id(kind: str, image_id: str, evidence_id: str = "") -> str:
@@ -78,13 +79,18 @@ class Findings:
         found = dict(self.table.group_by("kind").len().iter_rows())
         return {kind: found[kind] for kind in KINDS if kind in found}
 
-    def copy_pairs(self, *, sure: bool = True) -> list[tuple[str, str]]:
+    def copy_pairs(self, *, sure: bool = True) -> list[Pair]:
         """The pairs of images that are copies of each other, by every kind of copy, each pair once and sorted."""
         copies = self.table.filter(pl.col("kind").is_in(COPIES))
         if sure:
             copies = copies.filter("is_sure")
-        pairs = copies.select("image_id", pl.col("evidence").list.first()).iter_rows()
-        return sorted({(min(a, b), max(a, b)) for a, b in pairs})
+        return sorted(set(Findings(copies).pair_of_copy().values()))
+
+    def pair_of_copy(self) -> dict[str, Pair]:
+        """The pair of images that each finding of a copy is about, the smaller id first, by finding_id."""
+        copies = self.table.filter(pl.col("kind").is_in(COPIES), pl.col("evidence").list.len() > 0)
+        rows = copies.select("finding_id", "image_id", pl.col("evidence").list.first()).iter_rows()
+        return {finding_id: (min(a, b), max(a, b)) for finding_id, a, b in rows}
 
     def write(self, path: Path) -> None:
         """`path` holds the findings as Parquet."""

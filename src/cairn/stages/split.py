@@ -10,6 +10,7 @@ import polars as pl
 
 from cairn.algorithms.dealing import UNDEALT, deal
 from cairn.algorithms.duplicates import groups_of, near_pairs
+from cairn.algorithms.placing import place_copies
 from cairn.base.errors import InputError
 from cairn.base.settings import SplitSettings
 from cairn.records.catalog import EXCLUDED, Catalog
@@ -17,6 +18,7 @@ from cairn.records.split import PARTS, Split
 
 UNLABELLED = "unlabelled"
 BRIDGES = "a copy of images in different parts"
+_PLACES = {part: place for place, part in enumerate(PARTS)}
 DISTRACTORS = ""
 IntArray = npt.NDArray[np.int64]
 Copies = Sequence[tuple[str, str]]
@@ -27,8 +29,8 @@ class Leakage:
     """What connects the parts; the last three are zero where nothing leaks.
 
     n_groups, n_copies: groups of more than one image, and the images in them.
-    n_copies_across: pairs of copies whose images lie in different parts; n_found_across: of these the pairs that
-    scrub's findings alone tell of.
+    n_copies_across: pairs of copies, also of copies of copies, whose images lie in different parts; n_found_across: of
+    these the pairs that likeness alone would not tell of.
     n_alike_across: pairs somewhat less alike than copies that lie across, for a person to look at.
     """
 
@@ -40,14 +42,20 @@ class Leakage:
 
 
 def split(
-    catalog: Catalog, *, settings: SplitSettings, before: Split | None = None, copies: Copies = ()
+    catalog: Catalog,
+    *,
+    settings: SplitSettings,
+    before: Split | None = None,
+    copies: Copies = (),
+    apart: Copies = (),
 ) -> Split:
     """A part for every labelled image in use; the promises are those of docs/split.md.
 
     before: an earlier split: its images stay where they are, and a new image that would connect
     images in different parts is in none, with that cause. An image that is excluded now leaves its part and
     keeps its place there for when it comes back.
-    copies: pairs of image ids that count as copies beside those of like images.
+    copies: pairs of image ids that count as copies beside those of like images. apart: pairs that do not, however
+    alike they are.
     Raises InputError where no image is labelled.
     """
     images = catalog.kept.sort("image_id")
@@ -61,39 +69,63 @@ def split(
     ids = images["image_id"].to_list()
     old = _Old.of(before, ids)
     alike = near_pairs(codes_of(images), max_bits=settings.copy_bits)
-    pairs = _joined(alike, _rows_of(copies, ids))
-    bridging = _bridging(pairs, old.parts)
-    first_of = groups_of(len(images), _kept_pairs(pairs, old, bridging))
-    dealt = dealable & ~bridging
+    pairs = _pairs(alike, copies, apart, ids)
+    placed = place_copies(pairs, old.parts, in_use)
+    first_of = groups_of(len(images), np.concatenate([placed.links, old.links]))
+    dealt = dealable & ~placed.torn
     # A group stays where its old images are, also where these are excluded: they may come back.
     fixed = np.full(len(images), UNDEALT, dtype=np.int64)
-    np.maximum.at(fixed, first_of, old.parts)
+    np.maximum.at(fixed, first_of, placed.parts)
     parts = np.full(len(images), UNDEALT, dtype=np.int64)
     parts[dealt] = _deal_groups(
         images.filter(dealt), first_of[dealt], fixed[first_of][dealt], settings
     )
-    return _as_split(images, parts, _named_first(first_of, in_use), bridging, old)
+    return _as_split(images, parts, _named_first(first_of, in_use), placed.torn, old)
 
 
 def leakage(
-    catalog: Catalog, dealt: Split, *, settings: SplitSettings, copies: Copies = ()
-) -> Leakage:
-    """What connects the parts of `dealt`, found again from the images' likeness and from `copies`, not from its groups."""
+    catalog: Catalog, dealt: Split, *, settings: SplitSettings, copies: Copies = (), apart: Copies = ()
+) -> Leakage:  # fmt: skip
+    """What connects the parts of `dealt`, found again from the images' likeness and from pairs, not from its groups.
+
+    copies, apart: as for `split`. Images in no part count for nothing themselves, but they connect their copies.
+    """
     labelled = dealt.table.drop_nulls("part")
-    images = labelled.join(catalog.images, on="image_id", how="inner", maintain_order="left")
     sizes = labelled.group_by("group").len().filter(pl.col("len") > 1)["len"]
-    codes, parts = codes_of(images), images["part"].to_numpy()
-    pairs = near_pairs(codes, max_bits=settings.copy_bits + settings.copy_bits // 8)
-    pairs = pairs[parts[pairs[:, 0]] != parts[pairs[:, 1]]]
-    differ = np.bitwise_count(codes[pairs[:, 0]] ^ codes[pairs[:, 1]]).sum(axis=1)
-    alike = set(map(tuple, pairs[differ <= settings.copy_bits].tolist()))
-    told = _rows_of(copies, images["image_id"].to_list())
-    told = told[parts[told[:, 0]] != parts[told[:, 1]]]
-    found = set(map(tuple, told.tolist()))
-    nearly = set(map(tuple, pairs[differ > settings.copy_bits].tolist()))
-    return Leakage(
-        len(sizes), int(sizes.sum()), len(alike | found), len(nearly - found), len(found - alike)
+    places = dealt.table.select("image_id", pl.col("part").replace_strict(_PLACES, default=UNDEALT))
+    # An image that was left out after the dealing lies across nothing.
+    in_use = pl.col("excluded").is_null()
+    images = catalog.kept.join(
+        places, on="image_id", how="left", maintain_order="left"
+    ).with_columns(pl.when(in_use).then("part").alias("part"))
+    codes, parts = codes_of(images), images["part"].fill_null(UNDEALT).to_numpy()
+    ids = images["image_id"].to_list()
+    near = near_pairs(codes, max_bits=settings.copy_bits + settings.copy_bits // 8)
+    differ = np.bitwise_count(codes[near[:, 0]] ^ codes[near[:, 1]]).sum(axis=1)
+    alike = near[differ <= settings.copy_bits]
+    by_likeness = groups_of(len(ids), _pairs(alike, (), apart, ids))
+    group = groups_of(len(ids), _pairs(alike, copies, apart, ids))
+    nearly = _pairs(near[differ > settings.copy_bits], (), apart, ids)
+    is_across = (parts[nearly] != UNDEALT).all(axis=1) & (
+        parts[nearly[:, 0]] != parts[nearly[:, 1]]
     )
+    is_told = group[nearly[:, 0]] == group[nearly[:, 1]]
+    n_across = _pairs_across(group, parts)
+    return Leakage(
+        n_groups=len(sizes),
+        n_copies=int(sizes.sum()),
+        n_copies_across=n_across,
+        n_alike_across=int((is_across & ~is_told).sum()),
+        n_found_across=n_across - _pairs_across(by_likeness, parts),
+    )  # fmt: skip
+
+
+def _pairs_across(group: IntArray, parts: IntArray) -> int:
+    """The number of pairs of rows of one group that lie in different parts."""
+    counts = np.zeros((len(group), len(PARTS)), dtype=np.int64)
+    is_dealt = parts != UNDEALT
+    np.add.at(counts, (group[is_dealt], parts[is_dealt]), 1)
+    return int((counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)).sum() // 2)
 
 
 def codes_of(images: pl.DataFrame) -> npt.NDArray[np.uint8]:
@@ -112,9 +144,18 @@ def _rows_of(copies: Copies, ids: Sequence[str]) -> IntArray:
     return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
 
 
-def _joined(pairs: IntArray, others: IntArray) -> IntArray:
-    """The pairs of both, each once, sorted."""
-    return np.unique(np.concatenate([pairs, others]), axis=0) if len(others) else pairs
+def _pairs(alike: IntArray, copies: Copies, apart: Copies, ids: Sequence[str]) -> IntArray:
+    """The pairs of like rows and of copies, each once, sorted, without those that are told apart."""
+    pairs = alike
+    if copies:
+        pairs = np.unique(np.concatenate([alike, _rows_of(copies, ids)]), axis=0)
+    different = _rows_of(apart, ids)
+    if not len(different):
+        return pairs
+    # As one number each, as they are only few beside many.
+    n = len(ids)
+    is_apart = np.isin(pairs[:, 0] * n + pairs[:, 1], different[:, 0] * n + different[:, 1])
+    return pairs[~is_apart]
 
 
 @dataclass(frozen=True)
@@ -142,27 +183,11 @@ class _Old:
                 groups[row] = first.setdefault(was["group"], row)
         return _Old(parts, groups)
 
-
-def _bridging(pairs: IntArray, old_parts: IntArray) -> npt.NDArray[np.bool_]:
-    """[N] whether a new row, through copies of its own, touches old rows in different parts."""
-    is_new: npt.NDArray[np.bool_] = old_parts == UNDEALT
-    first_of = groups_of(len(old_parts), pairs[is_new[pairs].all(axis=1)])
-    touched: dict[int, set[int]] = defaultdict(set)
-    mixed = pairs[is_new[pairs].sum(axis=1) == 1]
-    for a, b in mixed.tolist():
-        new, known = (a, b) if is_new[a] else (b, a)
-        touched[int(first_of[new])].add(int(old_parts[known]))
-    torn = [first for first, parts in touched.items() if len(parts) > 1]
-    in_torn: npt.NDArray[np.bool_] = np.asarray(np.isin(first_of, torn), dtype=np.bool_)
-    return is_new & in_torn
-
-
-def _kept_pairs(pairs: IntArray, old: _Old, bridging: npt.NDArray[np.bool_]) -> IntArray:
-    """The pairs that may join rows into groups: none of a bridging row, none between old parts."""
-    parts = old.parts[pairs]
-    between = (parts != UNDEALT).all(axis=1) & (parts[:, 0] != parts[:, 1])
-    same_group = np.stack([old.groups, np.arange(len(old.groups))], axis=1)
-    return np.concatenate([pairs[~bridging[pairs].any(axis=1) & ~between], same_group])
+    @property
+    def links(self) -> IntArray:
+        """[P, 2] rows that shared a group, and lie in one part."""
+        rows = np.flatnonzero(self.parts[self.groups] == self.parts)
+        return np.stack([self.groups[rows], rows], axis=1)
 
 
 def _deal_groups(

@@ -1,5 +1,7 @@
 """Copies told as findings: about the image that goes, connected by few, across parts and under two landmarks."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -71,6 +73,19 @@ def test_an_image_in_no_part_lies_across_none() -> None:
     assert [row["kind"] for row in rows] == [NEAR_COPY]
 
 
+def test_copies_across_parts_that_only_an_image_in_no_part_connects_are_told() -> None:
+    images = told(("tower",), ("tower",), ("tower",), parts=("train", None, "test"))
+    rows = copy_findings([pair(1, 0), pair(1, 2)], images)
+    across = [row for row in rows if row["kind"] == COPY_ACROSS]
+    assert kinds(across) == [(COPY_ACROSS, "i2", ["i0", "i1"])]
+    assert "it lies in test, and a copy of it in train" in str(across[0]["reason"])
+    larger = replace(images, sizes_px=(10, 30, 20))
+    rows = copy_findings([pair(1, 0), pair(1, 2)], larger)
+    assert (COPY_ACROSS, "i0", ["i2", "i1"]) in kinds(rows)
+    unsure = copy_findings([pair(1, 0), pair(1, 2, share=0.65)], images)
+    assert COPY_ACROSS not in [row["kind"] for row in unsure]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_told"),
     [
@@ -108,9 +123,12 @@ def catalog(*rows: dict[str, object]) -> pl.DataFrame:
 
 
 def row(
-    image_id: str, status: str, own: list[str] | None, twin: str | None = None
-) -> dict[str, object]:
-    return {"image_id": image_id, "status": status, "own_landmark_ids": own, "twin_id": twin}
+    image_id: str, status: str, own: list[str] | None, twin: str | None = None, *, has_file: bool = True
+) -> dict[str, object]:  # fmt: skip
+    path = f"images/{image_id}.jpg" if has_file else None
+    return {
+        "image_id": image_id, "status": status, "own_landmark_ids": own, "twin_id": twin, "path": path,
+    }  # fmt: skip
 
 
 def test_duplicates_of_the_catalog_are_exact_copies_and_their_landmarks_are_compared() -> None:
@@ -125,6 +143,15 @@ def test_duplicates_of_the_catalog_are_exact_copies_and_their_landmarks_are_comp
     ]  # fmt: skip
     assert "lie under The Tower, under bridge" in str(rows[2]["reason"])
     assert len(Findings.of(rows).table) == 3
+
+
+def test_a_row_that_repeats_an_address_has_no_file_and_is_no_copy_but_its_word_counts() -> None:
+    table = catalog(
+        row("i0", "kept", ["tower"]), row("d0", "duplicate", ["tower"], "i0", has_file=False),
+        row("i1", "kept", ["tower"]), row("d1", "duplicate", ["bridge"], "i1", has_file=False),
+    )  # fmt: skip
+    rows = duplicate_findings(table, told(("tower",), ("tower", "bridge")))
+    assert kinds(rows) == [(TWO_LANDMARKS, "i1", [])]
 
 
 def test_no_duplicates_are_no_findings() -> None:

@@ -41,15 +41,16 @@ class Connected:
 
     def join(self, a: int, b: int) -> bool:
         """Connects the two; whether they were not connected before."""
-        low, high = sorted((self._top(a), self._top(b)))
+        low, high = sorted((self.top(a), self.top(b)))
         self._above[high] = low
         return low != high
 
     def are(self, a: int, b: int) -> bool:
         """Whether the two are connected."""
-        return self._top(a) == self._top(b)
+        return self.top(a) == self.top(b)
 
-    def _top(self, row: int) -> int:
+    def top(self, row: int) -> int:
+        """The row that stands for all that are connected with `row`."""
         while (above := self._above.get(row, row)) != row:
             self._above[row] = self._above.get(above, above)
             row = above

@@ -19,13 +19,15 @@ class CopyTold:
     """What is said of the images of a catalog, row by row.
 
     truths: None unknown, () shows none, else landmarks. parts: train, val, test or None for none; empty where nothing
-    was split yet. names: of landmarks.
+    was split yet. names: of landmarks. sizes_px: pixels in all, of which the copy that stays has most; empty where only
+    pairs tell it.
     """
 
     image_ids: Sequence[str]
     truths: Sequence[Truth]
     parts: Sequence[str | None]
     names: Mapping[str, str]
+    sizes_px: Sequence[int] = ()
 
     def said(self, truth: Truth) -> str:
         """What a truth says, in words."""
@@ -37,32 +39,38 @@ class CopyTold:
 def copy_findings(pairs: Sequence[CopyPair], told: CopyTold) -> list[Row]:
     """The findings that `pairs` make, about the image of each that goes; enough of them to connect all copies."""
     rows = []
-    for pair in connecting(pairs):
+    chosen = connecting(pairs)
+    for pair in chosen:
         rows.append(_as_copy(pair, told))
         rows += _across_parts(pair, told)
         rows += _under_two(pair, told)
-    return rows
+    return rows + _across_bridges(chosen, told)
 
 
 def duplicate_findings(table: pl.DataFrame, told: CopyTold) -> list[Row]:
-    """The findings that the duplicates of a catalog make: files with the bytes of another that is kept."""
+    """The findings that the duplicates of a catalog make: files with the bytes of another that is kept.
+
+    A row that repeats an address was never fetched: there is no file to be looked at, and it is no finding, but what
+    it says of the photo counts.
+    """
     twins = table.filter((pl.col("status") == DUPLICATE) & pl.col("twin_id").is_not_null())
     twins = twins.filter(pl.col("image_id") != pl.col("twin_id"))
     place = {image_id: row for row, image_id in enumerate(told.image_ids)}
     rows: list[Row] = []
     others: dict[str, list[str]] = {}
     said: dict[str, list[tuple[str, ...]]] = {}
-    for image_id, twin_id, own in (
+    for image_id, twin_id, own, path in (
         twins.unique("image_id", maintain_order=True)
-        .select("image_id", "twin_id", "own_landmark_ids")
+        .select("image_id", "twin_id", "own_landmark_ids", "path")
         .iter_rows()
     ):
         if twin_id not in place:
             continue
-        reason = "its file has the same bytes as that of the image beside it"
-        rows.append(_row(EXACT_COPY, image_id, [twin_id], 1.0, True, reason))
+        if path is not None:
+            reason = "its file has the same bytes as that of the image beside it"
+            rows.append(_row(EXACT_COPY, image_id, [twin_id], 1.0, True, reason))
         if own is not None:
-            others.setdefault(twin_id, []).append(image_id)
+            others.setdefault(twin_id, []).extend([image_id] if path is not None else [])
             said.setdefault(twin_id, []).append(tuple(own))
     own_of = _own_words(table, set(said))
     for twin_id, truths in said.items():
@@ -113,6 +121,56 @@ def _across_parts(pair: CopyPair, told: CopyTold) -> list[Row]:
     return [_of_pair(COPY_ACROSS, pair, told, reason, is_sure=pair.found.is_sure)]
 
 
+def _across_bridges(pairs: Sequence[CopyPair], told: CopyTold) -> list[Row]:
+    """The findings about copies in different parts that only images in no part connect, all of them surely.
+
+    About each image that lies elsewhere than the one that stays of them, with that one as its evidence first.
+    """
+    sure = [pair for pair in pairs if pair.found.is_sure] if told.parts else []
+    bridging = [pair for pair in sure if None in _parts(pair, told)]
+    beside: dict[int, list[CopyPair]] = {}
+    bridges = Connected(
+        (pair.stays, pair.goes) for pair in bridging if set(_parts(pair, told)) == {None}
+    )
+    for pair in bridging:
+        if set(_parts(pair, told)) != {None}:
+            bridge = pair.stays if told.parts[pair.stays] is None else pair.goes
+            beside.setdefault(bridges.top(bridge), []).append(pair)
+    rows: list[Row] = []
+    for touching in beside.values():
+        ends = {_end(pair, told): pair for pair in touching}
+        stays = min(ends, key=lambda row: (-told.sizes_px[row] if told.sizes_px else 0, row))
+        for goes, pair in sorted(ends.items()):
+            if told.parts[goes] != told.parts[stays]:
+                rows.append(_bridged(goes, stays, pair, ends[stays], told))
+    return rows
+
+
+def _bridged(goes: int, stays: int, own: CopyPair, other: CopyPair, told: CopyTold) -> Row:
+    """The finding about one image, by its pair with an image in no part and that of the image that stays."""
+    between = {*_rows(own), *_rows(other)} - {goes, stays}
+    reason = (
+        f"it lies in {told.parts[goes]}, and a copy of it in {told.parts[stays]}: both are copies of an image in no "
+        f"part; {said_of(own.found)}"
+    )
+    evidence = [told.image_ids[row] for row in (stays, *sorted(between))]
+    score = min(own.found.score, other.found.score)
+    return _row(COPY_ACROSS, told.image_ids[goes], evidence, score, True, reason)
+
+
+def _rows(pair: CopyPair) -> tuple[int, int]:
+    return pair.stays, pair.goes
+
+
+def _parts(pair: CopyPair, told: CopyTold) -> tuple[str | None, str | None]:
+    return told.parts[pair.stays], told.parts[pair.goes]
+
+
+def _end(pair: CopyPair, told: CopyTold) -> int:
+    """The one of the two that lies in a part."""
+    return pair.goes if told.parts[pair.stays] is None else pair.stays
+
+
 def _under_two(pair: CopyPair, told: CopyTold) -> list[Row]:
     goes, stays = told.truths[pair.goes], told.truths[pair.stays]
     if goes is None or stays is None or _agree(goes, stays):
@@ -145,7 +203,7 @@ def _joined(
             list(others),
             1.0,
             False,
-            f"files with its very bytes lie {said}",
+            f"its very bytes lie {said}",
         )
     ]
 

@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 # Another number for each change in the code that finds other things in the same images.
-SCRUB_WAY = 3
+SCRUB_WAY = 4
 # Descriptors of a thousand numbers say little more than these, and a million of them fit in memory.
 N_DIRECTIONS = 512
 
@@ -144,15 +144,19 @@ def _neighbors(vectors: Floats, index: Index, settings: ScrubSettings, watch: Wa
 
 
 def _copy_images(images: pl.DataFrame, checks: pl.DataFrame, neighbors: Neighbors) -> CopyImages:
-    size = images["width_px"].cast(pl.Int64) * images["height_px"].cast(pl.Int64)
     return CopyImages(
-        sizes_px=size.fill_null(0).to_numpy(),
+        sizes_px=_sizes(images),
         pixels_digests=checks["pixels_digest"].to_list(),
         codes=_codes(images["likeness"]),
         mirrored_codes=_codes(checks["mirrored_likeness"]),
         reliefs_grey=checks["relief_grey"].to_numpy(),
         neighbors=neighbors,
     )
+
+
+def _sizes(images: pl.DataFrame) -> Ints:
+    size = images["width_px"].cast(pl.Int64) * images["height_px"].cast(pl.Int64)
+    return size.fill_null(0).to_numpy()
 
 
 def _codes(likeness: pl.Series) -> npt.NDArray[np.uint8]:
@@ -169,7 +173,7 @@ def _told(given: ScrubGiven) -> CopyTold:
         part = pl.coalesce("part", "part_before")
         dealt = dict(given.split.table.select("image_id", part).iter_rows())
         parts = [dealt.get(image_id) for image_id in ids]
-    return CopyTold(ids, truths, parts, given.names)
+    return CopyTold(ids, truths, parts, given.names, _sizes(images).tolist())
 
 
 def _sure(pairs: list[CopyPair]) -> Ints:

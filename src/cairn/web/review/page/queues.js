@@ -196,14 +196,19 @@ export class Queues {
 
   drawAudits(audits) {
     const words = { accepted: "findings accepted automatically", clear: "images without finding" };
-    const cards = audits.filter((audit) => audit.n_decided).map((audit) =>
+    const looked = audits.filter((audit) => audit.n_decided);
+    const kinds = looked.filter((audit) => audit.kind).map((audit) =>
+      h("li", {}, h("span", {}, audit.kind), h("b", {}, `${number(audit.n_wrong)} of ${number(audit.n_decided)}`),
+        h("span", {}, `${percent(audit.low)} to ${percent(audit.high)}`)));
+    const cards = looked.filter((audit) => !audit.kind).map((audit) =>
       h("div", { class: "card" },
         h("div", { class: "value" }, percent(audit.n_wrong / audit.n_decided)),
         h("div", { class: "range", role: "presentation" },
           h("span", { style: { left: `${100 * audit.low}%`, width: `${100 * (audit.high - audit.low)}%` } }),
           h("i", { style: { left: `${(100 * audit.n_wrong) / audit.n_decided}%` } })),
         `of ${words[audit.name]} are wrong, ${percent(audit.low)} to ${percent(audit.high)} (95 %): `,
-        h("b", {}, `${number(audit.n_wrong)} of ${number(audit.n_decided)}`), ` looked at, ${number(audit.n_all)} in all`));
+        h("b", {}, `${number(audit.n_wrong)} of ${number(audit.n_decided)}`), ` looked at, ${number(audit.n_all)} in all`,
+        audit.name === "accepted" && kinds.length > 1 ? h("ul", { class: "by-kind" }, ...kinds) : null));
     byId("audits").replaceChildren(...(cards.length ? [h("h2", {}, "Audit"), ...cards] : []));
   }
 
