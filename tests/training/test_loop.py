@@ -177,7 +177,9 @@ def test_the_best_epoch_is_kept_and_every_step_is_told(tmp_path: Path) -> None:
     assert best.progress["step"] == 6
     told = list(read_log(tmp_path / "training" / LOG))
     assert [line["score"] for line in told if "score" in line] == [0.2, 0.9, 0.4]
-    assert [line["step"] for line in told if "loss" in line] == list(range(1, 10))
+    steps = [line for line in told if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, 10))
+    assert all(line["gradient_norm"] and line["images_per_s"] for line in steps)
     loop.load_best()
     ours = loop._both.state_dict()
     assert all(torch.equal(value, ours[name]) for name, value in best.of("both").items())

@@ -33,6 +33,7 @@ from cairn.training.order import Order
 from cairn.training.telling import Log
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.jsonl"
+EVENTS = "tensorboard"
 # Batch norm cannot learn from one image.
 _LEAST_IMAGES = 2
 _MOST_LOST = 0.01
@@ -77,7 +78,7 @@ class _Progress:
 
 @dataclass
 class Loop:
-    """A training that lies in `folder`: `last.safetensors` to go on from, `best.safetensors`, `log.jsonl`.
+    """A training that lies in `folder`: `last.safetensors` to go on from, `best.safetensors`, `log.jsonl`, `tensorboard/`.
 
     mean, deviation: [3], what pixels are normalised with. device: where it is computed.
     """
@@ -109,7 +110,8 @@ class Loop:
         self._type = arithmetic_of(self.settings.arithmetic, self.device)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._type == torch.float16)
         self._progress = _Progress()
-        self._log = Log(self.folder / LOG)
+        self._log = Log(self.folder / LOG, self.folder / EVENTS)
+        self._gradient_norm = math.nan
         self._n_lost = self._n_read = 0
 
     def run(self, watch: Watch) -> Outcome:
@@ -120,7 +122,7 @@ class Loop:
         """
         self._take_up(watch)
         because = "all epochs"
-        started = saved = time.monotonic()
+        started = saved = before = time.monotonic()
         limit_s = seconds_of(self.settings.time)
         already_s = self._progress.seconds
         with watch.phase("train the network", self.n_steps) as advance:
@@ -131,7 +133,7 @@ class Loop:
                 now = time.monotonic()
                 self._progress.seconds = already_s + now - started
                 advance(1)
-                self._tell_step(loss)
+                self._tell_step(loss, n_images=len(seen.pixels), took_s=now - before)
                 is_over = limit_s is not None and now - started >= limit_s
                 if self._progress.step % self._steps_an_epoch == 0:
                     self._end_epoch()
@@ -142,6 +144,7 @@ class Loop:
                 if is_over or self._is_idle():
                     because = OUT_OF_TIME if is_over else "no better score"
                     break
+                before = time.monotonic()
         return Outcome(
             because,
             self._progress.step,
@@ -180,6 +183,7 @@ class Loop:
         hold_still(self.parts.net.maps, norms_too=settings.norms == "still")
         set_rates(self._optimizer, settings.learning_rate, self._rates.at(step))
         self._count_lost(seen)
+        self._gradient_norm = math.nan
         n_images = len(seen.pixels)
         if n_images < _LEAST_IMAGES:
             return math.nan
@@ -195,7 +199,8 @@ class Loop:
         self._require_number(total, step)
         self._scaler.unscale_(self._optimizer)
         if settings.clip_norm:
-            nn.utils.clip_grad_norm_(self._both.parameters(), settings.clip_norm)
+            norm = nn.utils.clip_grad_norm_(self._both.parameters(), settings.clip_norm)
+            self._gradient_norm = float(norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         if self._running is not None:
@@ -227,11 +232,12 @@ class Loop:
                 "were checked when they were kept; bring the photos back, or import them again"
             )
 
-    def _tell_step(self, loss: float) -> None:
+    def _tell_step(self, loss: float, *, n_images: int, took_s: float) -> None:
         progress = self._progress
         self._log.tell(
-            step=progress.step, epoch=progress.step / self._steps_an_epoch, loss=loss,
+            "train", step=progress.step, epoch=progress.step / self._steps_an_epoch, loss=loss,
             learning_rate=self.settings.learning_rate * self._rates.at(progress.step - 1),
+            images_per_s=n_images / max(took_s, 1e-9), gradient_norm=self._gradient_norm,
             seconds=progress.seconds,
         )  # fmt: skip
 
@@ -242,7 +248,10 @@ class Loop:
         if score > self._progress.best:
             self._progress.best, self._progress.best_epoch = score, epoch
             self._write(self.folder / BEST, {"both": self._chosen().state_dict()})
-        self._log.tell(step=self._progress.step, epoch=float(epoch), score=score, **told)
+        self._log.tell(
+            "val", step=self._progress.step, epoch=float(epoch), score=score, **told,
+            seconds=self._progress.seconds,
+        )  # fmt: skip
         self._save()
 
     def _is_idle(self) -> bool:
