@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from cairn import bundles
 from cairn.base.files import Card, FileRecord
 from cairn.base.settings import SECTIONS, Settings
-from cairn.bundles import BackboneCard, BundleCard
+from cairn.bundles import BackboneCard, BundleCard, NetworkTraining
 from cairn.cli.flags import shown_default
 from cairn.cli.main import COMMANDS, main
 from cairn.cli.measuring import BENCHES
@@ -34,6 +34,7 @@ from cairn.records.recognitions import NONE_BECAUSE
 from cairn.records.scores import Estimate, LandmarkScore, QueryCounts, Scores, SizeScore
 from cairn.records.split import SPLIT_SCHEMA
 from cairn.records.tables import Schema
+from cairn.records.val_answers import VAL_ANSWERS_SCHEMA
 from cairn.records.verdict_events import Decided, Reversed
 from cairn.records.verified import VERIFIED_SCHEMA
 from cairn.stages import import_photos
@@ -333,6 +334,7 @@ def part_of_files(title: str) -> str:
         ("`explore.parquet`", COUNTS_SCHEMA),
         ("`landmarks.parquet` of a report", LANDMARK_COUNTS_SCHEMA),
         ("`map.parquet`", IMAGE_MAP_SCHEMA),
+        ("`best_answers.parquet`", VAL_ANSWERS_SCHEMA),
     ],
 )
 def test_the_columns_of_each_table_are_told_with_their_types(title: str, schema: Schema) -> None:
@@ -359,6 +361,7 @@ PARITY = json.loads(json.dumps(_PARITY.to_json()))
         ("Shards", dict.fromkeys(shard_files.TOLD)),
         ("`card.json` of a bundle", BundleCard.model_fields),
         ("`backbone` of the card", BackboneCard.model_fields),
+        ("`network_training` of the card", NetworkTraining.model_fields),
         ("`config.json` of a backbone", BackboneConfig.model_fields),
         ("`pretrained_cfg`", Preprocessing.model_fields),
         ("`tar_state.json`", TarRecord.model_fields),

@@ -33,6 +33,25 @@ class BackboneCard(BaseModel):
     config: BackboneConfig
 
 
+class NetworkTraining(BaseModel):
+    """How the network of a bundle was trained, where `cairn train` trained it by a recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recipe: str
+    augment: dict[str, JsonValue]
+    top: dict[str, JsonValue]
+    finetune: dict[str, JsonValue]
+    ended: str
+    steps: int
+    best_epoch: int
+    best_gap_on_val: float | None
+    images_lost: int
+    key: str
+    made_from: dict[str, str]
+    machine: str
+    versions: dict[str, str]
+
+
 class BundleCard(BaseModel):
     """What a bundle says of itself in `card.json`; docs/files.md explains every key."""
 
@@ -51,6 +70,8 @@ class BundleCard(BaseModel):
     fitted_from: dict[str, str]
     files: dict[str, FileRecord]
     scores: dict[str, JsonValue] = Field(default_factory=dict)
+    network_training: NetworkTraining | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """The card lies in `folder`."""

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -10,11 +11,20 @@ pytest.importorskip("timm")
 
 import cairn  # noqa: E402 - torch has to be there first
 from cairn.base.errors import InputError, SettingsError  # noqa: E402
-from cairn.base.settings import DescribeSettings, SplitSettings, TrainSettings  # noqa: E402
+from cairn.base.settings import (  # noqa: E402
+    DescribeSettings,
+    EvaluateSettings,
+    SplitSettings,
+    TrainSettings,
+)
 from cairn.base.settings.recipes import Recipe, read_recipe, recipe_names  # noqa: E402
+from cairn.bundles import open_bundle  # noqa: E402
 from cairn.cli.main import main  # noqa: E402
 from cairn.pipeline.importing import Lists  # noqa: E402
-from cairn.pipeline.steps import import_photos, index, split, train  # noqa: E402
+from cairn.pipeline.steps import evaluate, import_photos, index, split, train  # noqa: E402
+from cairn.records.val_answers import VAL_ANSWERS_SCHEMA  # noqa: E402
+from cairn.training.loop import Loop  # noqa: E402
+from cairn.training.telling import read_log  # noqa: E402
 from tests.training.small_training import N_LANDMARKS, backbone_folder, landmark_photos, photo  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -62,6 +72,62 @@ def test_a_recipe_trains_a_network_once_and_the_bundle_runs_on_it(
     found = cairn.Recognizer.load(bundle).recognize(photo(1, 99))
     assert found.landmarks
     assert json.loads((bundle / "card.json").read_text())["descriptor_width"] == 16
+
+
+def test_the_page_of_a_training_tells_how_it_went_and_is_made_again_where_it_is_gone(
+    work: Path, backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(work), "--name", "paged", "--recipe", "tiny", "--backbone", str(backbone), *QUICK]  # fmt: skip
+    assert main(words) == 0
+    page = work / "reports/paged/training.html"
+    assert f"the training of the network: {page}" in capsys.readouterr().out
+    told = page.read_text()
+    assert "It went through all 2 epochs." in told
+    assert told.count('src="data:image/jpeg') >= 6 * 8
+    (folder,) = (work / "networks/paged").iterdir()
+    answers = pl.read_parquet(folder / "checkpoints/best_answers.parquet")
+    assert answers.schema == pl.Schema(VAL_ANSWERS_SCHEMA)
+    shares = [line["top_1"] for line in read_log(folder / "checkpoints/log.jsonl") if "score" in line]  # fmt: skip
+    assert answers["right"].mean() in shares
+    page.write_text(told.replace(folder.name, "another"))
+    assert main(words) == 0
+    assert page.read_text().replace("\n", "").count("It went through all 2 epochs.") == 1
+
+
+def test_an_error_is_told_on_the_page_too(
+    work: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", str(work), "--name", "broken", "--recipe", "tiny", "--backbone", str(backbone), *QUICK]  # fmt: skip
+    nothing = torch.full((8,), float("nan"), requires_grad=True)
+    monkeypatch.setattr(Loop, "_losses", lambda self, pixels, targets: nothing)
+    assert main(words) == 1
+    told = (work / "reports/broken/training.html").read_text()
+    assert "broken off" in told
+    assert "the loss of step 0 is nan" in told
+
+
+def test_the_card_of_the_bundle_says_how_its_network_was_trained_and_the_report_links_to_the_page(
+    work: Path, backbone: Path
+) -> None:
+    words = ["--name", "carded", "--recipe", "tiny", "--backbone", str(backbone), *QUICK]
+    assert main(["train", str(work), *words]) == 0
+    bundle = index(work, name="carded").bundle
+    card = open_bundle(bundle).card
+    told = card.network_training
+    assert told is not None
+    assert (told.recipe, told.ended, told.top["neck_width"], told.finetune["epochs"]) == ("tiny", "all epochs", 16, 2)  # fmt: skip
+    assert told.versions["torch"] == torch.__version__.split("+")[0]
+    assert card.versions.keys() >= {"cairn", "python", "numpy", "openvino"}
+    assert set(told.made_from) == {"images", "backbone"}
+    landmarks = pl.read_parquet(bundle / "landmarks.parquet")
+    assert landmarks["name"].to_list() == [f"landmark {number}" for number in range(N_LANDMARKS)]
+    report = evaluate(work, name="carded", settings=EvaluateSettings(n_bootstrap=20)).report
+    assert '<a href="training.html">' in report.read_text()
+    assert open_bundle(bundle).card.scores["gap"] is not None
+    (report.parent / "training.html").write_text("of another training")
+    report = evaluate(work, name="carded", settings=EvaluateSettings(n_bootstrap=20)).report
+    assert "training.html" not in report.read_text()
+    assert index(work, name="carded").bundle == bundle
 
 
 def test_another_setting_begins_another_training_beside_the_old_one(

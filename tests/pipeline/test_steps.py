@@ -3,6 +3,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cairn.base.errors import BundleError, InputError
@@ -190,6 +191,17 @@ def test_a_folder_that_is_no_bundle_or_a_newer_one_is_told(
         Recognizer.load(tmp_path / "b")
     with pytest.raises(InputError, match="does not exist"):
         Recognizer.load(tmp_path / "nowhere")
+
+
+def test_a_bundle_from_before_its_card_told_of_training_and_versions_is_read(
+    project: tuple[Path, Path, Run], tmp_path: Path
+) -> None:
+    shutil.copytree(project[2].indexed.bundle, tmp_path / "b")
+    card = json.loads((tmp_path / "b/card.json").read_text())
+    assert card.pop("network_training") is None
+    assert card.pop("versions")["numpy"] == np.__version__
+    (tmp_path / "b/card.json").write_text(json.dumps(card))
+    assert Recognizer.load(tmp_path / "b").bundle.card.versions == {}
 
 
 def test_a_photo_that_cannot_be_read_is_an_answer_with_an_error(

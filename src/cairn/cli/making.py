@@ -382,6 +382,7 @@ def trained(done: Trained) -> str:
         f"fitted on {counted(done.n_images, 'image')} of {counted(done.n_landmarks, 'landmark')} and "
         f"{counted(done.n_distractors, 'distractor')}; answers from probability {done.threshold:.3f} up "
         f"(precision {100 * done.precision:g} % expected){guess}"
+        + (f"\nthe training of the network: {done.page}" if done.page else "")
     )
 
 

@@ -4,7 +4,7 @@ The digest is that of recipe, backbone and images: another setting or another ph
 old one, and the same goes on where it was broken off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 import polars as pl
 from pydantic import JsonValue
 
-from cairn.base.errors import InputError
+from cairn.base.errors import CairnError, InputError
 from cairn.base.files import Card, FileRecord, digest_json
 from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
 from cairn.base.settings.recipes import OUT_OF_TIME, Recipe
+from cairn.base.versions import versions
 from cairn.base.watching import Watch
+from cairn.bundles import NetworkTraining
 from cairn.models.backbones import open_backbone
 from cairn.models.folders import CONFIG, NETWORK, Backbone
 from cairn.models.networks import require_torch
 from cairn.pipeline.describing import current_images
+from cairn.pipeline.training_page import TrainingPage
 from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.records.split import TRAIN, VAL
+from cairn.reports.training_words import BY_HAND, RUNNING
 from cairn.stages.train import truth_positions
 from cairn.version import __version__
 
@@ -32,17 +36,26 @@ if TYPE_CHECKING:
 # What changes nothing of the weights that come out in the end.
 _OF_NO_ACCOUNT = {"workers", "save_s", "time"}
 CARD, TRAINED, CHECKPOINTS = "card.json", "network", "checkpoints"
+STAGE = "finetune"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is trained: the images of train and val, the landmarks of train, and the backbone to start from."""
+    """What is trained: the images of train and val, the landmarks of train, and the backbone to start from.
+
+    truth: of the images what the split and the catalog say; `known` are those landmarks of an image that train shows.
+    """
 
     work: WorkFolder
     truth: pl.DataFrame
     landmark_ids: tuple[str, ...]
     backbone: Backbone
     weights: Path
+
+    def rows(self, part: str) -> pl.DataFrame:
+        """The images of val, or those of train that show a landmark."""
+        rows = self.truth.filter(pl.col("part") == part)
+        return rows.filter(pl.col("known").list.len() > 0) if part == TRAIN else rows
 
     def train_images(self) -> "TrainImages":
         """The images of train that show a landmark."""
@@ -68,18 +81,39 @@ def finetuned(
     card = Card.read(folder / TRAINED / CARD)
     is_whole = card is not None and card.said.get("ended") != OUT_OF_TIME
     if card is None or not is_whole or not card.still_holds(made, root=folder / TRAINED):
-        _train(asked, recipe, made, folder, watch)
+        page = _page(asked, recipe, made, folder, name, said=_this_machine(recipe))
+        _train(asked, recipe, made, folder, page=page, watch=watch)
+    elif not (page := _page(asked, recipe, made, folder, name, said=card.said)).is_there():
+        page.write(str(card.said["ended"]))
     return _described_by(folder / TRAINED, recipe, describing)
 
 
-def _train(asked: Asked, recipe: Recipe, made: Card, folder: Path, watch: Watch) -> None:
+def trained_network(folder: Path) -> NetworkTraining | None:
+    """How the network in `folder` was trained, by its card; None where no recipe of Cairn trained it."""
+    card = Card.read(folder / CARD)
+    if card is None or card.stage != STAGE or "versions" not in card.said:
+        return None
+    told = {name: card.said[name] for name in NetworkTraining.model_fields if name in card.said}
+    more = {"key": folder.resolve().parent.name, "made_from": {**card.inputs}}
+    return NetworkTraining.model_validate({**card.settings, **told, **more})
+
+
+def _train(
+    asked: Asked, recipe: Recipe, made: Card, folder: Path, *, page: TrainingPage, watch: Watch
+) -> None:
     from cairn.training.finetuning import finetune
     from cairn.training.network_out import HEAD, write_backbone
 
-    found = finetune(
-        asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config, weights=asked.weights,
-        store=asked.work.images, folder=folder / CHECKPOINTS, watch=watch,
-    )  # fmt: skip
+    page.write(RUNNING)
+    watch.note(f"how it goes, written anew after each epoch: {page.path}")
+    try:
+        found = finetune(
+            asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config, weights=asked.weights,
+            store=asked.work.images, folder=folder / CHECKPOINTS, watch=watch, after_epoch=page.after_epoch,
+        )  # fmt: skip
+    except (CairnError, KeyboardInterrupt) as error:
+        page.write(str(error) or BY_HAND)
+        raise
     outcome = found.outcome
     with whole_folder(folder / TRAINED) as fresh:
         write_backbone(
@@ -90,13 +124,46 @@ def _train(asked: Asked, recipe: Recipe, made: Card, folder: Path, watch: Watch)
         said: dict[str, JsonValue] = {
             "ended": outcome.because, "steps": outcome.n_steps, "best_gap_on_val": outcome.best,
             "best_epoch": outcome.best_epoch, "images_lost": outcome.n_lost,
-            "landmarks": list(asked.landmark_ids),
+            "landmarks": list(asked.landmark_ids), **_this_machine(recipe),
         }  # fmt: skip
         made.model_copy(update={"outputs": outputs, "said": said}).write(fresh / CARD)
+    page.write(outcome.because)
     watch.note(
         f"trained: {outcome.n_steps:,} steps ({outcome.because}), best GAP on val {outcome.best:.3f} after epoch "
         f"{outcome.best_epoch}; network: {folder / TRAINED}"
     )
+
+
+def _this_machine(recipe: Recipe) -> dict[str, JsonValue]:
+    """What a card says of the machine that trains."""
+    from cairn.training.machine import machine_words
+
+    return {"machine": machine_words(recipe.finetune.arithmetic), "versions": {**versions()}}
+
+
+def _page(
+    asked: Asked,
+    recipe: Recipe,
+    made: Card,
+    folder: Path,
+    name: str,
+    *,
+    said: Mapping[str, JsonValue],
+) -> TrainingPage:
+    """The page of the training; `said`: by its card, or of this machine."""
+    known = said.get("versions")
+    return TrainingPage(
+        work=asked.work, name=name, key=folder.name, recipe=recipe, checkpoints=folder / CHECKPOINTS,
+        train=asked.rows(TRAIN), val=asked.rows(VAL), landmark_ids=asked.landmark_ids, images=asked.train_images,
+        about={
+            "Start": f"{asked.backbone.name} ({asked.backbone.config.architecture})",
+            "Machine": str(said.get("machine", "not told")),
+            "Versions": ", ".join(
+                f"{what} {version}" for what, version in (known if isinstance(known, dict) else {}).items()
+            ),
+            "Digests": ", ".join(f"{what} {digest[:12]}" for what, digest in made.inputs.items()),
+        },
+    )  # fmt: skip
 
 
 def images_of(rows: pl.DataFrame, landmark_ids: Sequence[str]) -> "TrainImages":
@@ -128,13 +195,16 @@ def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> As
         )
     catalog = work.catalog()
     dealt = work.split().table.filter(pl.col("part").is_in([TRAIN, VAL]))
-    images = catalog.images.select("image_id", "landmark_ids", "path").drop_nulls("landmark_ids")
+    told = ["image_id", "landmark_ids", "path", "kept_digest", "author", "licence"]
+    images = catalog.images.select(told).drop_nulls("landmark_ids")
     digests = {image.image_id: image.digest for image in current_images(work, catalog)}
     truth = dealt.join(images, on="image_id", how="inner", maintain_order="left").with_columns(
         pl.col("image_id").replace_strict(digests).alias("digest")
     )
-    shown = truth.filter(pl.col("part") == TRAIN)["landmark_ids"].explode().drop_nulls()
-    return Asked(work, truth, tuple(sorted(shown.unique())), backbone, backbone.weights)
+    shown = truth.filter(pl.col("part") == TRAIN)["landmark_ids"].explode().drop_nulls().unique()
+    known = pl.element().filter(pl.element().is_in(shown.implode()))
+    truth = truth.with_columns(pl.col("landmark_ids").list.eval(known).alias("known"))
+    return Asked(work, truth, tuple(sorted(shown)), backbone, backbone.weights)
 
 
 def _card(asked: Asked, recipe: Recipe) -> Card:
@@ -153,7 +223,7 @@ def _card(asked: Asked, recipe: Recipe) -> Card:
         },
     }
     inputs = {"images": digest_json(images), "backbone": asked.backbone.digest}
-    return Card(stage="finetune", version=__version__, settings=settings, inputs=inputs, outputs={})
+    return Card(stage=STAGE, version=__version__, settings=settings, inputs=inputs, outputs={})
 
 
 def _described_by(network: Path, recipe: Recipe, describing: DescribeSettings) -> DescribeSettings:

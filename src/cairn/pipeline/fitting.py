@@ -14,12 +14,14 @@ from cairn.algorithms.candidates import Gallery
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
 from cairn.base.settings import DescribeSettings, TrainSettings
+from cairn.base.versions import versions
 from cairn.base.watching import Advance, Watch
 from cairn.bundles import BackboneCard, Bundle, BundleCard, open_bundle
 from cairn.engines.local import LocalEngine
 from cairn.images.store import thumbnail
 from cairn.models.embedder import Embedder
 from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
+from cairn.pipeline.finetuning import trained_network
 from cairn.pipeline.holding import cleaning_inputs
 from cairn.pipeline.work_folder import WorkFolder, whole_folder
 from cairn.records.catalog import Catalog
@@ -231,8 +233,11 @@ def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
             "training": digest_file(project.work.training(name) / ARRAYS),
             "landmarks": digest_file(project.work.landmarks_path),
             "images": digest_file(project.work.catalog_path),
+            "split": digest_file(project.work.split_path),
         },
         files={},
+        network_training=trained_network(backbone.network.parent),
+        versions=versions(),
     )  # fmt: skip
 
 
@@ -270,7 +275,9 @@ def _is_there(folder: Path, card: BundleCard) -> bool:
         found = open_bundle(folder).card
     except (BundleError, InputError):
         return False
-    return found.model_copy(update={"files": {}, "scores": {}}) == card
+    # A library that was replaced since changes nothing of what lies there.
+    later = {"files": {}, "scores": {}, "versions": card.versions}
+    return found.model_copy(update=later) == card
 
 
 def _thumbnails(

@@ -188,7 +188,7 @@ class Scrubbed(Project):
 
 @dataclass(frozen=True)
 class Trained(Project):
-    """What train left."""
+    """What train left; `page` is that of the training of the network, where a recipe trained one."""
 
     name: str
     folder: Path
@@ -197,6 +197,7 @@ class Trained(Project):
     n_distractors: int
     threshold: float
     precision: float
+    page: Path | None = None
 
 
 @dataclass(frozen=True)

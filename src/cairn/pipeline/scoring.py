@@ -1,21 +1,24 @@
 """Evaluate over a work folder: the bundle is asked about the test part, scored, and a report written."""
 
 import time
+from pathlib import Path
 
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.settings import EvaluateSettings, RecognizeSettings
 from cairn.base.watching import Watch
-from cairn.bundles import OUT_OF_FOLD
+from cairn.bundles import OUT_OF_FOLD, BundleCard
 from cairn.images.store import thumbnail
 from cairn.pipeline.fitting import Described
 from cairn.pipeline.results import Evaluated, Parted
+from cairn.pipeline.training_page import PAGE
 from cairn.recognizer import Recognizer
 from cairn.records.recognitions import write_recognitions
 from cairn.records.split import TEST
 from cairn.records.tables import read_table
 from cairn.reports.contents import ReportContents
 from cairn.reports.html import write_report
+from cairn.reports.training import is_page_of
 from cairn.stages.evaluate import evaluate
 
 QUERIES_AT_ONCE = 256
@@ -84,10 +87,17 @@ def score_project(
                 thumbnail=lambda image_id: thumbnail(work.images, paths[image_id]),
                 about=_about(project, recognizer, parted, started),
                 next_command=f"cairn recognize {bundle.folder} PHOTO",
+                training_page=_training_page(folder, bundle.card),
             ),
         )
         advance(1)
     return Evaluated(work, bundle.folder, scores, report)
+
+
+def _training_page(folder: Path, card: BundleCard) -> str | None:
+    """The page of the training of the bundle's network, where that lies in `folder`, and not another's."""
+    told = card.network_training
+    return PAGE if told and is_page_of(folder / PAGE, told.key) else None
 
 
 def _dataset(project: Described) -> str:

@@ -45,6 +45,7 @@ from cairn.pipeline.results import (
     Trained,
 )
 from cairn.pipeline.scoring import score_project
+from cairn.pipeline.training_page import PAGE
 from cairn.pipeline.work_folder import WorkFolder, model_name
 from cairn.records.catalog import DUPLICATE, PENDING
 from cairn.records.split import TEST, Split
@@ -166,6 +167,7 @@ def _trained(place: WorkFolder, name: str, fitted: Fitted, settings: TrainSettin
     return Trained(
         place, name, place.training(name), len(gallery.vectors), len(set(gallery.landmarks.tolist())),
         len(gallery.none_vectors), fitted.recognizer.threshold, settings.precision,
+        None if settings.recipe == FROZEN else place.reports / name / PAGE,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Point:
     tip: str
     label: str = ""
     label_goes_left: bool = False
+    label_goes_below: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ class Line:
     x2: float
     y2: float
     label: str = ""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One of several lines: an SVG path, the class that says its colour, and its dots: x, y and what each says."""
+
+    path: str
+    kind: str
+    dots: tuple[tuple[float, float, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class Chart:
     lines: tuple[Line, ...] = ()
     points: tuple[Point, ...] = ()
     columns: tuple[Column, ...] = ()
+    curves: tuple[Curve, ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -96,25 +107,25 @@ def risk_coverage_chart(scores: Scores) -> Chart:
     curve = scores.risk_coverage
     wanted_risk = 1 - scores.wanted_precision
     most = max([wanted_risk, *(point.risk for point in curve)])
-    step = _nice_step(most, most=6)
+    step = nice_step(most, most=6)
     n_steps = math.ceil(most / step - 1e-9)
     top = n_steps * step
-    spots = [(_across(point.coverage), _up(point.risk / top)) for point in curve]
+    spots = [(across(point.coverage), up(point.risk / top)) for point in curve]
     answered, precision = scores.answered.value, scores.answered_precision.value
     points: tuple[Point, ...] = ()
     said = "No image was answered at the threshold."
     if answered is not None and precision is not None:
         said = f"threshold: {percent(answered)} answered, {percent(1 - precision)} of them wrong"
-        x, y = _across(answered), _up(min((1 - precision) / top, 1))
+        x, y = across(answered), up(min((1 - precision) / top, 1))
         points = (Point(x, y, y, y, said, label="threshold", label_goes_left=answered > 0.3),)
-    level = _up(wanted_risk / top)
+    level = up(wanted_risk / top)
     return Chart(
         summary=f"Share of wrong answers against the share of images answered; {said}.",
         x_title="share of test images answered",
         y_title="share of answers that is wrong",
-        x_ticks=_share_ticks(_across),
-        y_ticks=tuple(Tick(_up(i / n_steps), percent(i * step)) for i in range(n_steps + 1)),
-        path=_path(spots),
+        x_ticks=_share_ticks(across),
+        y_ticks=tuple(Tick(up(i / n_steps), percent(i * step)) for i in range(n_steps + 1)),
+        path=path_of(spots),
         area=_closed(spots),
         lines=(Line(LEFT, level, RIGHT, level, label=f"{percent(wanted_risk)} wrong"),),
         points=points,
@@ -129,10 +140,10 @@ def calibration_chart(scores: Scores) -> Chart:
         + "; ".join(point.tip for point in points),
         x_title="stated probability of the best candidate",
         y_title="share that is right",
-        x_ticks=_share_ticks(_across),
-        y_ticks=_share_ticks(_up),
-        path=_path([(point.x, point.y) for point in points]),
-        lines=(Line(_across(0), _up(0), _across(1), _up(1)),),
+        x_ticks=_share_ticks(across),
+        y_ticks=_share_ticks(up),
+        path=path_of([(point.x, point.y) for point in points]),
+        lines=(Line(across(0), up(0), across(1), up(1)),),
         points=points,
     )
 
@@ -141,7 +152,7 @@ def _calibration_point(part: CalibrationBin) -> Point:
     low, high = wilson(part.right, part.n)
     said, right = percent(part.probability), percent(part.right)
     tip = f"{part.n} images of mean probability {said}: {right} right"
-    return Point(_across(part.probability), _up(part.right), _up(low), _up(high), tip)
+    return Point(across(part.probability), up(part.right), up(low), up(high), tip)
 
 
 def tail_chart(counts: Sequence[int], sizes: Sequence[SizeRange] = ()) -> Chart:
@@ -153,20 +164,20 @@ def tail_chart(counts: Sequence[int], sizes: Sequence[SizeRange] = ()) -> Chart:
     top = math.log10(max(2, largest)) * 1.04
     kept = sorted({round(i * (n - 1) / MAX_TAIL_POINTS) for i in range(MAX_TAIL_POINTS + 1)})
     spots = [
-        (_across(x), _up(math.log10(counts[row]) / top))
+        (across(x), up(math.log10(counts[row]) / top))
         for row in kept
         for x in (row / n, (row + 1) / n)
     ]
-    step = max(1, round(_nice_step(n, most=6)))
+    step = max(1, round(nice_step(n, most=6)))
     digits = (1, 2, 5) if largest <= 200 else (1,)
     marks = [d * 10**power for power in range(8) for d in digits if d * 10**power <= 1.1 * largest]
     return Chart(
         summary=f"{n:,} landmarks by their number of images, from {largest:,} down to {counts[-1]:,}.",
         x_title="landmarks, the largest first",
         y_title="images",
-        x_ticks=tuple(Tick(_across(row / n), f"{row:,}") for row in range(0, n + 1, step)),
-        y_ticks=tuple(Tick(_up(math.log10(mark) / top), f"{mark:,}") for mark in marks),
-        path=_path(spots),
+        x_ticks=tuple(Tick(across(row / n), f"{row:,}") for row in range(0, n + 1, step)),
+        y_ticks=tuple(Tick(up(math.log10(mark) / top), f"{mark:,}") for mark in marks),
+        path=path_of(spots),
         area=_closed(spots),
         lines=_starts_of(sizes, n),
     )
@@ -176,7 +187,7 @@ def _starts_of(sizes: Sequence[SizeRange], n: int) -> tuple[Line, ...]:
     """A line where each range of landmarks begins, with its name where that has room."""
     lines, rank = [], 0
     for size in sizes:
-        at, share = _across(rank / n), size.n_landmarks / n
+        at, share = across(rank / n), size.n_landmarks / n
         lines.append(Line(at, TOP, at, BOTTOM, label=size.name if share > ROOM_FOR_NAME else ""))
         rank += size.n_landmarks
     return tuple(lines)
@@ -185,17 +196,17 @@ def _starts_of(sizes: Sequence[SizeRange], n: int) -> tuple[Line, ...]:
 def column_chart(columns: Sequence[tuple[str, int]], *, x_title: str, y_title: str) -> Chart:
     """A column for each name and number, side by side; each name stands at the right end of its column."""
     most = max((n for _, n in columns), default=0) or 1
-    step = max(1, round(_nice_step(most, most=5)))
+    step = max(1, round(nice_step(most, most=5)))
     top = math.ceil(most / step) * step
     width = 1 / max(len(columns), 1)
     return Chart(
         summary=f"{y_title} by {x_title}: " + "; ".join(f"{name}: {n:,}" for name, n in columns),
         x_title=x_title,
         y_title=y_title,
-        x_ticks=tuple(Tick(_across((i + 1) * width), name) for i, (name, _) in enumerate(columns)),
-        y_ticks=tuple(Tick(_up(n / top), _short(n)) for n in range(0, top + 1, step)),
+        x_ticks=tuple(Tick(across((i + 1) * width), name) for i, (name, _) in enumerate(columns)),
+        y_ticks=tuple(Tick(up(n / top), _short(n)) for n in range(0, top + 1, step)),
         columns=tuple(
-            Column(_across(i * width) + 1, _across((i + 1) * width) - 1, _up(n / top), f"{n:,}")
+            Column(across(i * width) + 1, across((i + 1) * width) - 1, up(n / top), f"{n:,}")
             for i, (_, n) in enumerate(columns)
         ),
     )
@@ -213,11 +224,11 @@ def fetched_chart(times_s: Sequence[float], *, n_kept: int) -> Chart:
     """
     first, span_s = times_s[0], times_s[-1] - times_s[0]
     unit, unit_s = next((u, s) for u, s in TIME_UNITS if span_s >= 2 * s or s == 1)
-    step_s = _nice_step(span_s / unit_s, most=6) * unit_s
-    step = max(1, round(_nice_step(n_kept, most=5)))
+    step_s = nice_step(span_s / unit_s, most=6) * unit_s
+    step = max(1, round(nice_step(n_kept, most=5)))
     top = math.ceil(n_kept / step) * step
     spots = [
-        (_across((at - first) / span_s), _up((place + 1) / len(times_s) * n_kept / top))
+        (across((at - first) / span_s), up((place + 1) / len(times_s) * n_kept / top))
         for place, at in enumerate(times_s)
     ]
     n_ticks = math.floor(span_s / step_s + 1e-9)
@@ -226,11 +237,11 @@ def fetched_chart(times_s: Sequence[float], *, n_kept: int) -> Chart:
         x_title=f"{unit} since the first image",
         y_title="images kept",
         x_ticks=tuple(
-            Tick(_across(i * step_s / span_s), f"{i * step_s / unit_s:g}")
+            Tick(across(i * step_s / span_s), f"{i * step_s / unit_s:g}")
             for i in range(n_ticks + 1)
         ),
-        y_ticks=tuple(Tick(_up(n / top), f"{n:,}") for n in range(0, top + 1, step)),
-        path=_path(spots),
+        y_ticks=tuple(Tick(up(n / top), f"{n:,}") for n in range(0, top + 1, step)),
+        path=path_of(spots),
         area=_closed(spots),
     )
 
@@ -241,32 +252,34 @@ def rank_chart(shares: Sequence[float], *, y_title: str, mark: int) -> Chart:
     shares: one or more, that of the first rank first.
     """
     n = len(shares)
-    step = max(1, round(_nice_step(n, most=6)))
+    step = max(1, round(nice_step(n, most=6)))
     kept = sorted({round(i * (n - 1) / MAX_TAIL_POINTS) for i in range(MAX_TAIL_POINTS + 1)})
-    at = _across(mark / n) if mark < n else 0
+    at = across(mark / n) if mark < n else 0
     said = f"; {percent(shares[mark - 1])} at rank {mark:,}" if mark < n else ""
     return Chart(
         summary=f"{y_title}: {percent(shares[-1])} at rank {n:,}{said}.",
         x_title="rank in the queue",
         y_title=y_title,
-        x_ticks=tuple(Tick(_across(rank / n), f"{rank:,}") for rank in range(0, n + 1, step)),
-        y_ticks=_share_ticks(_up),
-        path=_path([(_across((row + 1) / n), _up(shares[row])) for row in kept]),
+        x_ticks=tuple(Tick(across(rank / n), f"{rank:,}") for rank in range(0, n + 1, step)),
+        y_ticks=_share_ticks(up),
+        path=path_of([(across((row + 1) / n), up(shares[row])) for row in kept]),
         lines=(Line(at, TOP + 12, at, BOTTOM, label=f"{mark:,}"),) if at else (),
     )
 
 
-def _nice_step(top: float, *, most: int) -> float:
+def nice_step(top: float, *, most: int) -> float:
     """The smallest of 1, 2, 5, 10, … (and their tenths) that divides 0 to `top` in at most `most` steps."""
     power: float = 10.0 ** math.floor(math.log10(top / most))
     return next(n * power for n in (1, 2, 5, 10) if top / (n * power) <= most + 1e-9)
 
 
-def _across(share: float) -> float:
+def across(share: float) -> float:
+    """Where a share of the x axis lies."""
     return round(LEFT + share * (RIGHT - LEFT), 1)
 
 
-def _up(share: float) -> float:
+def up(share: float) -> float:
+    """Where a share of the y axis lies."""
     return round(BOTTOM - share * (BOTTOM - TOP), 1)
 
 
@@ -274,11 +287,12 @@ def _share_ticks(place: Callable[[float], float]) -> tuple[Tick, ...]:
     return tuple(Tick(place(i / 5), percent(i / 5)) for i in range(6))
 
 
-def _path(spots: Iterable[tuple[float, float]]) -> str:
+def path_of(spots: Iterable[tuple[float, float]]) -> str:
+    """Spots as an SVG path."""
     return " ".join(f"{'L' if row else 'M'}{x:g} {y:g}" for row, (x, y) in enumerate(spots))
 
 
 def _closed(spots: Sequence[tuple[float, float]]) -> str:
     if not spots:
         return ""
-    return f"{_path(spots)} L{spots[-1][0]:g} {BOTTOM} L{spots[0][0]:g} {BOTTOM} Z"
+    return f"{path_of(spots)} L{spots[-1][0]:g} {BOTTOM} L{spots[0][0]:g} {BOTTOM} Z"

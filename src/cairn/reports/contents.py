@@ -21,7 +21,7 @@ class ReportContents:
     recognitions: of the test images; `image` is the image_id.
     thumbnail: a JPEG of an image_id, or None where there is none.
     about: how it was made, in the order shown: words and numbers by name.
-    next_command: what to try next on the command line.
+    next_command: what to try next on the command line. training_page: beside the report, where there is one.
     """
 
     dataset: str
@@ -35,6 +35,7 @@ class ReportContents:
     thumbnail: Callable[[str], bytes | None]
     about: Mapping[str, str]
     next_command: str
+    training_page: str | None = None
 
     @cached_property
     def images(self) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """Fine-tuning as a whole: a network with its top and head, made, trained on images, judged on others, given back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from cairn.models.folders import BackboneConfig
 from cairn.models.networks import build_network
 from cairn.training.descriptor_net import DescriptorNet, Layers, map_shape_of, pixel_scale
 from cairn.training.input import TrainImages
-from cairn.training.judging import Val
+from cairn.training.judging import Answers, Val
 from cairn.training.keys import purpose
 from cairn.training.landmark_heads import CosineHead, SoftmaxHead, random_start
 from cairn.training.loop import Loop, Outcome
@@ -40,12 +41,12 @@ class Finetuned:
 
 def finetune(
     train: TrainImages, val: TrainImages, recipe: Recipe, *, config: BackboneConfig, weights: Path | None,
-    store: ImageStore, folder: Path, watch: Watch,
+    store: ImageStore, folder: Path, watch: Watch, after_epoch: Callable[[Answers | None], None] = lambda best: None,
 ) -> Finetuned:  # fmt: skip
     """The network of the best epoch on val; goes on from the checkpoints in `folder` where there are some.
 
     weights: a safetensors file to start from; None: random ones. val may hold distractors; both have positions of
-    the same landmarks.
+    the same landmarks. after_epoch: gets the answers on val of each epoch that is the best so far, None after others.
     Raises InputError where a part is empty or training cannot go on, DiskError where the disk is full.
     """
     _require_images(train, val)
@@ -53,11 +54,19 @@ def finetune(
     mean, deviation = pixel_scale(top, config.pretrained_cfg)
     parts = make_parts(train, recipe, config=config, weights=weights)
     side_px = recipe.augment.side_px
-    judged = Val(val, store, side_px, mean, deviation, workers_of(settings.workers))
+    val_images = Val(val, store, side_px, mean, deviation, workers_of(settings.workers))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    answers = Answers.none()
+
+    def judge(judged: Parts) -> tuple[float, dict[str, float]]:
+        nonlocal answers
+        answers = val_images.answers(judged)
+        return val_images.score(answers)
+
     loop = Loop(
-        parts, train, settings, recipe.augment, folder, store, mean, deviation, judged.judge, device
-    )
+        parts, train, settings, recipe.augment, folder, store, mean, deviation, judge,
+        lambda is_best: after_epoch(answers if is_best else None), device,
+    )  # fmt: skip
     outcome = loop.run(watch)
     loop.load_best()
     loop.parts.net.cpu().eval()

@@ -28,6 +28,11 @@ class Answers:
     landmarks: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float64]
 
+    @staticmethod
+    def none() -> "Answers":
+        """The answers for no image."""
+        return Answers(np.zeros(0, np.int64), np.zeros(0))
+
 
 @dataclass(frozen=True)
 class Val:
@@ -44,8 +49,11 @@ class Val:
     n_workers: int = 0
 
     def judge(self, parts: Parts) -> tuple[float, dict[str, float]]:
+        """The score of the answers of a network and its head."""
+        return self.score(self.answers(parts))
+
+    def score(self, answers: Answers) -> tuple[float, dict[str, float]]:
         """GAP with distractors, and beside it GAP without them and the share of right answers; NaN where undefined."""
-        answers = self.answers(parts)
         targets = self.images.targets
         is_right = (targets == answers.landmarks[:, None]).any(axis=1)
         shows = targets[:, 0] >= 0

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cairn.base.errors import InputError
 from cairn.base.settings import AugmentSettings, FinetuneSettings
-from cairn.base.settings.recipes import OUT_OF_TIME
+from cairn.base.settings.recipes import ALL_EPOCHS, NO_BETTER, OUT_OF_TIME
 from cairn.base.watching import Watch
 from cairn.images.store import ImageStore
 from cairn.training.checkpoints import (
@@ -80,7 +80,8 @@ class _Progress:
 class Loop:
     """A training that lies in `folder`: `last.safetensors` to go on from, `best.safetensors`, `log.jsonl`, `tensorboard/`.
 
-    mean, deviation: [3], what pixels are normalised with. device: where it is computed.
+    mean, deviation: [3], what pixels are normalised with. device: where it is computed. after_epoch: is called when an
+    epoch was judged, with whether it is the best so far, before that is saved.
     """
 
     parts: Parts
@@ -92,6 +93,7 @@ class Loop:
     mean: Tensor
     deviation: Tensor
     judge: Judge
+    after_epoch: Callable[[bool], None] = lambda is_best: None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __post_init__(self) -> None:
@@ -121,7 +123,7 @@ class Loop:
         disk is full; the checkpoints stay.
         """
         self._take_up(watch)
-        because = "all epochs"
+        because = ALL_EPOCHS
         started = saved = before = time.monotonic()
         limit_s = seconds_of(self.settings.time)
         already_s = self._progress.seconds
@@ -142,7 +144,7 @@ class Loop:
                     self._save()
                     saved = now
                 if is_over or self._is_idle():
-                    because = OUT_OF_TIME if is_over else "no better score"
+                    because = OUT_OF_TIME if is_over else NO_BETTER
                     break
                 before = time.monotonic()
         return Outcome(
@@ -245,13 +247,16 @@ class Loop:
         """Judges what was learnt, keeps it where it is the best so far, and saves."""
         epoch = self._progress.step // self._steps_an_epoch
         score, told = self.judge(self.judged())
-        if score > self._progress.best:
+        is_best = score > self._progress.best
+        if is_best:
             self._progress.best, self._progress.best_epoch = score, epoch
             self._write(self.folder / BEST, {"both": self._chosen().state_dict()})
         self._log.tell(
             "val", step=self._progress.step, epoch=float(epoch), score=score, **told,
             seconds=self._progress.seconds,
         )  # fmt: skip
+        self._log.flush()
+        self.after_epoch(is_best)
         self._save()
 
     def _is_idle(self) -> bool:

@@ -1,7 +1,10 @@
 """What this machine trains with: its numbers, its processes."""
 
+import platform
+
 import torch
 
+from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.engines.local import processors
 
@@ -31,3 +34,13 @@ def _processor_has_bf16() -> bool:
 def workers_of(asked: int) -> int:
     """How many processes decode; -1: one for each processor but one, where there are more than two."""
     return asked if asked >= 0 else max(0, processors() - 1 if processors() > 2 else 0)
+
+
+def machine_words(arithmetic: str) -> str:
+    """What this machine is and computes with, in words; `arithmetic` as asked for."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind = str(arithmetic_of(arithmetic, device)).removeprefix("torch.")
+    if device.type == "cuda":
+        return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name()}, {kind}"
+    threads = counted(torch.get_num_threads(), "thread")
+    return f"{counted(processors(), 'processor')} ({platform.machine()}), {threads}, {kind}"

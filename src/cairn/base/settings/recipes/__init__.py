@@ -9,7 +9,8 @@ from cairn.base.errors import SettingsError
 from cairn.base.settings.training import AugmentSettings, FinetuneSettings, TopSettings
 
 FROZEN = "frozen"
-OUT_OF_TIME = "time"
+# How a training ends.
+ALL_EPOCHS, OUT_OF_TIME, NO_BETTER = "all epochs", "time", "no better score"
 _SUFFIX = ".toml"
 
 
