@@ -59,7 +59,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     if given[0] not in COMMANDS:
         return _unknown_command(given[0])
+    if arguments is None and _may_train(given):
+        # Whoever calls with arguments has a process with a life of its own.
+        from cairn.base.memory import keep_memory
+
+        keep_memory()
     return _run(given[0], given[1:])
+
+
+def _may_train(given: Sequence[str]) -> bool:
+    has_recipe = any(word.split("=")[0] == "--recipe" for word in given)
+    return given[0] == "train" or (given[0] == "run" and has_recipe)
 
 
 def _overview() -> str:
