@@ -11,7 +11,15 @@ from PIL import Image
 from cairn.base.errors import InputError
 from cairn.base.settings import AugmentSettings
 from cairn.base.settings.recipes import read_recipe
-from cairn.training.augmenting import PATCH_ASPECT, Augmentation, Pixels, apply, augment, decide
+from cairn.training import augmenting
+from cairn.training.augmenting import (
+    PATCH_ASPECT,
+    Augmentation,
+    Pixels,
+    augment,
+    draw,
+    enough_share,
+)
 from cairn.training.keys import generator_of, key_of
 from tests.make import encoded, pixels
 
@@ -35,6 +43,14 @@ def changed(settings: AugmentSettings, **values: object) -> AugmentSettings:
 
 def seen(key: int, settings: AugmentSettings, image: Pixels | None = None) -> Pixels:
     return augment(pixels(1) if image is None else image, settings, generator_of(key))
+
+
+def decide(size_px: tuple[int, int], settings: AugmentSettings, key: int) -> Augmentation:
+    return augmenting.decide(size_px, settings, draw(generator_of(key)))
+
+
+def apply(image: Pixels, augmentation: Augmentation) -> Pixels:
+    return augmenting.apply(Image.fromarray(image), augmentation)
 
 
 def whole(side_px: int, **done: object) -> Augmentation:
@@ -92,7 +108,7 @@ def test_a_cut_keeps_its_area_and_as_far_as_it_fits_its_aspect(
     width: int, height: int, areas: tuple[float, float], aspects: tuple[float, float], key: int
 ) -> None:
     settings = changed(OFF, area=sorted(areas), aspect=sorted(aspects))
-    left, top, right, bottom = decide((width, height), settings, generator_of(key)).box
+    left, top, right, bottom = decide((width, height), settings, key).box
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
     area = (right - left) * (bottom - top) / (width * height)
@@ -104,9 +120,24 @@ def test_a_cut_keeps_its_area_and_as_far_as_it_fits_its_aspect(
     assert nearest[0] * (1 - 1e-6) <= aspect <= nearest[1] * (1 + 1e-6)
 
 
+@given(SIDES, SIDES, st.tuples(SHARES, SHARES), KEYS)
+def test_what_is_decoded_is_enough_for_the_cut_and_for_no_more_on_either_side(
+    width: int, height: int, areas: tuple[float, float], key: int
+) -> None:
+    settings = changed(OFF, area=sorted(areas))
+    lots = draw(generator_of(key))
+    share = enough_share((width, height), settings, lots)
+    assert share == enough_share((height, width), settings, lots)
+    sides = []
+    for size in ((width, height), (height, width)):
+        left, top, right, bottom = augmenting.decide(size, settings, lots).box
+        sides += [share * (right - left), share * (bottom - top)]
+    assert min(sides) == pytest.approx(settings.side_px)
+
+
 @given(KEYS)
 def test_everything_lies_within_its_range(key: int) -> None:
-    found = decide((640, 480), EVERYTHING, generator_of(key))
+    found = decide((640, 480), EVERYTHING, key)
     assert abs(found.rotation_deg) <= EVERYTHING.rotation_deg
     assert abs(found.shear_deg) <= EVERYTHING.shear_deg
     assert max(abs(times - 1) for times in found.zoom) <= EVERYTHING.zoom + 1e-9
@@ -123,7 +154,7 @@ def test_a_patch_has_its_share_of_the_square(
     key: int, side_px: int, areas: tuple[float, float]
 ) -> None:
     settings = changed(EVERYTHING, side_px=side_px, erase_area=sorted(areas))
-    patch = decide((640, 480), settings, generator_of(key)).patch
+    patch = decide((640, 480), settings, key).patch
     assert patch is not None
     left, top, right, bottom = patch
     assert 0 <= left < right <= side_px
@@ -138,7 +169,7 @@ def test_a_patch_has_its_share_of_the_square(
 
 def test_chances_are_shares_of_the_images() -> None:
     settings = changed(EVERYTHING, blur_chance=0.1, jpeg_chance=0.25, erase_chance=0.5)
-    found = [decide((64, 64), settings, generator_of(key)) for key in range(2000)]
+    found = [decide((64, 64), settings, key) for key in range(2000)]
     shares = [
         sum(one.blur_px is not None for one in found) / 2000,
         sum(one.quality is not None for one in found) / 2000,
@@ -150,7 +181,7 @@ def test_chances_are_shares_of_the_images() -> None:
 
 
 def test_cuts_reach_every_corner_and_both_ends_of_their_range() -> None:
-    boxes = np.array([decide((100, 80), LANDMARKS, generator_of(key)).box for key in range(2000)])
+    boxes = np.array([decide((100, 80), LANDMARKS, key).box for key in range(2000)])
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / 8000
     assert areas.min() < 0.51
     assert areas.max() > 0.99
@@ -160,20 +191,20 @@ def test_cuts_reach_every_corner_and_both_ends_of_their_range() -> None:
 
 @given(KEYS)
 def test_no_image_is_mirrored_unless_asked(key: int) -> None:
-    assert not decide((640, 480), LANDMARKS, generator_of(key)).is_mirrored
-    assert not decide((640, 480), OFF, generator_of(key)).is_mirrored
+    assert not decide((640, 480), LANDMARKS, key).is_mirrored
+    assert not decide((640, 480), OFF, key).is_mirrored
 
 
 @given(KEYS)
 def test_switching_one_kind_off_leaves_the_others_as_they_were(key: int) -> None:
-    full = decide((640, 480), EVERYTHING, generator_of(key))
+    full = decide((640, 480), EVERYTHING, key)
     settings = changed(EVERYTHING, mirror=False, erase_chance=0, blur_chance=0, rotation_deg=0)
-    less = decide((640, 480), settings, generator_of(key))
+    less = decide((640, 480), settings, key)
     assert less == replace(full, is_mirrored=False, patch=None, blur_px=None, rotation_deg=0.0)
 
 
 def test_the_old_way_sees_the_whole_image_in_96_px() -> None:
-    found = [decide((640, 480), OLD, generator_of(key)) for key in range(200)]
+    found = [decide((640, 480), OLD, key) for key in range(200)]
     assert {one.box for one in found} == {(0, 0, 640, 480)}
     assert {one.side_px for one in found} == {96}
     assert {one.is_mirrored for one in found} == {True, False}
@@ -193,7 +224,8 @@ def test_turning_equals_that_of_pillow_away_from_the_edges() -> None:
     image = pixels(4, height=64, width=64)
     turned = Image.fromarray(image).rotate(10, Image.Resampling.BICUBIC)
     ours = apply(image, whole(64, rotation_deg=10.0))
-    assert difference(ours[12:-12, 12:-12], np.asarray(turned)[12:-12, 12:-12]) < 0.5
+    # Their bicubic kernels are not the same one.
+    assert difference(ours[12:-12, 12:-12], np.asarray(turned)[12:-12, 12:-12]) < 1
     assert difference(ours, image) > 2
 
 
@@ -240,10 +272,11 @@ def test_colours_equal_the_slow_version(
             grey = 0.299 * lit[0] + 0.587 * lit[1] + 0.114 * lit[2]
             for channel in range(3):
                 exact = grey + saturation * (lit[channel] - grey)
-                assert abs(int(ours[y, x, channel]) - min(255.0, max(0.0, exact))) < 0.501
+                # OpenCV rounds factors to a thousandth, then the sum.
+                assert abs(int(ours[y, x, channel]) - min(255.0, max(0.0, exact))) < 0.9
 
 
-def test_blur_and_jpeg_are_those_of_pillow() -> None:
+def test_a_jpeg_is_that_of_pillow_and_a_blur_has_its_width() -> None:
     image = pixels(4, height=64, width=64)
     stored = apply(image, whole(64, quality=40))
     with Image.open(io.BytesIO(encoded(image, "JPEG", quality=40))) as theirs:

@@ -208,12 +208,15 @@ def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> As
 
 
 def _card(asked: Asked, recipe: Recipe) -> Card:
+    from cairn.training.viewing import WAY
+
     images: list[JsonValue] = [
         list(row)
         for row in asked.truth.select("image_id", "part", "digest", "landmark_ids").iter_rows()
     ]
     settings: dict[str, JsonValue] = {
         "recipe": recipe.name,
+        "way_of_viewing": WAY,
         "augment": recipe.augment.as_json(),
         "top": recipe.top.as_json(),
         "finetune": {

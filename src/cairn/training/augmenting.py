@@ -1,18 +1,22 @@
 """Augmentation of one image: first all of it is decided by lot, then it is done; nothing else is left to chance."""
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
+from cairn.algorithms.opencv import opencv
 from cairn.base.errors import InputError
 from cairn.base.settings import AugmentSettings
 
 Pixels = npt.NDArray[np.uint8]
+# Numbers from 0 to 1 that decide about one image, in a fixed order.
+Lots = tuple[float, ...]
 # How wide a patch is for its height: least, most.
 PATCH_ASPECT = (0.5, 2.0)
 # Shares of red, green and blue in brightness, in thousandths, after ITU-R BT.601.
@@ -54,7 +58,7 @@ def augment(pixels: Pixels, settings: AugmentSettings, rng: np.random.Generator)
     """The image, varied: [settings.side_px, settings.side_px, 3].
 
     pixels: uint8 [H, W, 3] RGB. rng: as `keys.generator_of` makes it for an image and an epoch. The same one gives the
-    same bytes, with the same versions of NumPy and Pillow on the same kind of machine.
+    same bytes, with the same versions of NumPy, Pillow and OpenCV on the same kind of machine.
     Raises InputError where `pixels` is no such array.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
@@ -63,21 +67,22 @@ def augment(pixels: Pixels, settings: AugmentSettings, rng: np.random.Generator)
             "pixel was expected; decode the image with cairn.images.pixels"
         )
     height, width = pixels.shape[:2]
-    return apply(pixels, decide((width, height), settings, rng))
+    return apply(Image.fromarray(pixels), decide((width, height), settings, draw(rng)))
 
 
-def decide(
-    size_px: tuple[int, int], settings: AugmentSettings, rng: np.random.Generator
-) -> Augmentation:
+def draw(rng: np.random.Generator) -> Lots:
+    """The lots that decide about one image."""
+    return tuple(rng.random(sum(_N_LOTS)).tolist())
+
+
+def decide(size_px: tuple[int, int], settings: AugmentSettings, lots: Lots) -> Augmentation:
     """What is to be done to an image of a width and a height.
 
     Each kind of augmentation has lots of its own, so switching one off, or to other ranges, leaves the others as they
     were.
     """
-    lots = rng.random(sum(_N_LOTS))
-    cut, bend, look, store, patch = (
-        part.tolist() for part in np.split(lots, np.cumsum(_N_LOTS)[:-1])
-    )
+    firsts = (0, *itertools.accumulate(_N_LOTS))
+    cut, bend, look, store, patch = (lots[a:b] for a, b in itertools.pairwise(firsts))
     blur_px = _between(*settings.blur_px, look[1])
     quality = _whole_between(*settings.jpeg_quality, store[1])
     red, green, blue = (_whole_between(0, 255, lot) for lot in patch[5:])
@@ -98,24 +103,37 @@ def decide(
     )
 
 
-def apply(pixels: Pixels, augmentation: Augmentation) -> Pixels:
+def enough_share(size_px: tuple[int, int], settings: AugmentSettings, lots: Lots) -> float:
+    """The share of its width and height that an image needs to be decoded at, so that its cut is not enlarged by it.
+
+    size_px: as the file has it, which may lie on its side: it is enough either way.
+    """
+    shares = []
+    for size in {size_px, size_px[::-1]}:
+        left, top, right, bottom = _box(size, settings, lots[: _N_LOTS[0]])
+        shares.append(settings.side_px / min(right - left, bottom - top))
+    return max(shares)
+
+
+def apply(image: Image.Image, augmentation: Augmentation) -> Pixels:
     """The image after what was decided: a new array [side_px, side_px, 3].
 
-    pixels: uint8 [H, W, 3] RGB of the size that it was decided for.
+    image: RGB, of the size that it was decided for, or smaller with the box made smaller alike.
     """
     side = augmentation.side_px
-    image = Image.fromarray(pixels).resize(
+    cut = image.resize(
         (side, side), Image.Resampling.BICUBIC, box=augmentation.box, reducing_gap=2.0
     )
-    image = _bent(image, augmentation)
+    done = _bent(np.asarray(cut), augmentation)
     if augmentation.is_mirrored:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        done = opencv().flip(done, 1)
     if augmentation.blur_px is not None:
-        image = image.filter(ImageFilter.GaussianBlur(augmentation.blur_px))
-    image = _recoloured(image, augmentation)
+        done = _blurred(done, augmentation.blur_px)
+    done = _recoloured(done, augmentation)
     if augmentation.quality is not None:
-        image = _stored(image, augmentation.quality)
-    done = np.array(image)
+        done = _stored(done, augmentation.quality)
+    if not done.flags.writeable:
+        done = done.copy()
     if augmentation.patch is not None:
         left, top, right, bottom = augmentation.patch
         done[top:bottom, left:right] = augmentation.colour
@@ -167,47 +185,55 @@ def _patch(settings: AugmentSettings, lots: Sequence[float]) -> tuple[int, int, 
     return left, top, left + wide, top + high
 
 
-def _bent(image: Image.Image, augmentation: Augmentation) -> Image.Image:
+def _bent(square: Pixels, augmentation: Augmentation) -> Pixels:
     """The square turned, leaning and stretched about its middle, all in one resampling."""
     turn, lean = math.radians(augmentation.rotation_deg), math.radians(augmentation.shear_deg)
     across, along = augmentation.zoom
     if (turn, lean, across, along) == (0, 0, 1, 1):
-        return image
+        return square
     # From places in the result to places in the square: turned after leaning after stretched.
     xx, xy = math.cos(turn) * across, (math.cos(turn) * math.tan(lean) - math.sin(turn)) * along
     yx, yy = math.sin(turn) * across, (math.sin(turn) * math.tan(lean) + math.cos(turn)) * along
-    half = image.width / 2
-    reach = half * max(abs(xx) + abs(xy), abs(yx) + abs(yy))
-    # Two more, because bicubic looks at two pixels either way.
-    margin = max(0, math.ceil(reach - half)) + 2
-    edges = ((margin, margin), (margin, margin), (0, 0))
-    wider = Image.fromarray(np.pad(np.asarray(image), edges, mode="edge"))
-    middle = half + margin
-    places = (xx, xy, middle - half * (xx + xy), yx, yy, middle - half * (yx + yy))
-    return wider.transform(image.size, Image.Transform.AFFINE, places, Image.Resampling.BICUBIC)
+    # The middle of a square whose pixels have whole numbers at their middles.
+    middle = (augmentation.side_px - 1) / 2
+    places = np.array(
+        [[xx, xy, middle - middle * (xx + xy)], [yx, yy, middle - middle * (yx + yy)]]
+    )
+    cv = opencv()
+    bent: Pixels = cv.warpAffine(
+        square, places, square.shape[:2], flags=cv.INTER_CUBIC | cv.WARP_INVERSE_MAP,
+        borderMode=cv.BORDER_REPLICATE,
+    )  # fmt: skip
+    return bent
 
 
-def _recoloured(image: Image.Image, augmentation: Augmentation) -> Image.Image:
-    """Brightness, then contrast about the mean grey, then saturation about each pixel's grey; rounded once, at the end."""
+def _blurred(square: Pixels, deviation_px: float) -> Pixels:
+    cv = opencv()
+    blurred: Pixels = cv.GaussianBlur(square, (0, 0), deviation_px, borderType=cv.BORDER_REPLICATE)
+    return blurred
+
+
+def _recoloured(square: Pixels, augmentation: Augmentation) -> Pixels:
+    """Brightness, then contrast about the mean grey, then saturation about each pixel's grey; rounded at the end.
+
+    All three together are one matrix and one number that is added.
+    """
     bright, contrast, saturation = (
         augmentation.brightness, augmentation.contrast, augmentation.saturation,
     )  # fmt: skip
     if (bright, contrast, saturation) == (1, 1, 1):
-        return image
-    pixels = np.asarray(image)
-    # In whole numbers, so that the order of adding changes nothing.
-    sums = pixels.sum(axis=(0, 1), dtype=np.int64).tolist()
-    grey = sum(share * total for share, total in zip(_LUMA, sums, strict=True))
-    mean = bright * grey / (1000 * image.width * image.height)
-    lit = pixels * np.float32(bright * contrast) + np.float32((1 - contrast) * mean)
-    red, green, blue = (lit[..., i] * np.float32(_LUMA[i] / 1000) for i in range(3))
-    greys = ((red + green) + blue)[..., None]
-    coloured = lit * np.float32(saturation) + greys * np.float32(1 - saturation)
-    return Image.fromarray(np.rint(coloured).clip(0, 255).astype(np.uint8))
+        return square
+    luma = np.array(_LUMA) / 1000
+    cv = opencv()
+    mean = bright * float(luma @ cv.mean(square)[:3])
+    mixing = bright * contrast * (saturation * np.eye(3) + (1 - saturation) * luma)
+    added = np.full((3, 1), (1 - contrast) * mean)
+    coloured: Pixels = cv.transform(square, np.hstack([mixing, added]))
+    return coloured
 
 
-def _stored(image: Image.Image, quality: int) -> Image.Image:
+def _stored(square: Pixels, quality: int) -> Pixels:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
+    Image.fromarray(square).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as stored:
-        return stored.convert("RGB")
+        return np.asarray(stored)

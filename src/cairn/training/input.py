@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from cairn.base.errors import InputError
 from cairn.base.settings import AugmentSettings
-from cairn.images.pixels import Limits, decode
 from cairn.images.store import ImageStore
-from cairn.training.augmenting import augment
-from cairn.training.keys import generator_of
 from cairn.training.order import Batch
+from cairn.training.viewing import view
 
 Ints = npt.NDArray[np.int64]
-# A cut is decoded this much larger than it ends up, so that enlarging never blurs it.
-_ROOM = 1.15
 _BATCHES_AHEAD = 2
 
 
@@ -79,43 +76,39 @@ class Seen:
         return Seen(self.batch, self.pixels.pin_memory(), self.targets.pin_memory(), self.n_lost)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """A batch with where its images lie and what they show: all that a process has to know of the images."""
+
+    batch: Batch
+    paths: tuple[str, ...]
+    targets: Ints
+
+
 class _Batches(Dataset[Seen]):
-    """A data set whose "index" is a batch of the order, so that a process makes it whole."""
+    """A data set whose "index" is a batch of the order, so that a process makes it whole.
 
-    def __init__(
-        self, images: TrainImages, store: ImageStore, augmenting: AugmentSettings, side_of: Sides
-    ) -> None:
-        self.images, self.store = images, store
-        self.augmenting, self.side_of = augmenting, side_of
+    It does not hold the images' paths: sent to each process and kept there, those of millions would fill the memory.
+    """
 
-    def __getitem__(self, batch: Batch) -> Seen:
-        settings = self.augmenting.model_copy(update={"side_px": self.side_of(batch.step)})
-        seen, rows = [], []
-        for row, key in zip(batch.rows.tolist(), batch.keys.tolist(), strict=True):
+    def __init__(self, store: ImageStore, augmenting: AugmentSettings, side_of: Sides) -> None:
+        self.store, self.augmenting, self.side_of = store, augmenting, side_of
+
+    def __getitem__(self, wanted: _Wanted) -> Seen:
+        batch = wanted.batch
+        side = self.side_of(batch.step)
+        settings = self.augmenting.model_copy(update={"side_px": side})
+        pixels = np.empty((len(batch.rows), side, side, 3), np.uint8)
+        seen: list[int] = []
+        for place, (path, key) in enumerate(zip(wanted.paths, batch.keys.tolist(), strict=True)):
             try:
-                seen.append(view(self.images.paths[row], key, self.store, settings))
+                pixels[len(seen)] = view(self.store.read(path), key, settings)
             except InputError:
                 continue
-            rows.append(row)
-        side = settings.side_px
-        stacked = np.stack(seen) if seen else np.empty((0, side, side, 3), np.uint8)
-        targets = self.images.targets[rows] if rows else self.images.targets[:0]
-        return Seen(
-            batch, torch.from_numpy(stacked), torch.from_numpy(targets), len(batch.rows) - len(rows)
-        )
-
-
-def view(
-    path: str, key: int, store: ImageStore, settings: AugmentSettings
-) -> npt.NDArray[np.uint8]:
-    """An image as the network sees it once: uint8 [S, S, 3], augmented as `key` says.
-
-    Raises InputError where it cannot be read.
-    """
-    # The smallest cut is enlarged the most.
-    enough = settings.side_px * _ROOM / max(settings.area[0], 0.05) ** 0.5
-    decoded = decode(store.read(path), limits=Limits(), enough_px=round(1.5 * enough))
-    return augment(decoded.pixels, settings, generator_of(key))
+            seen.append(place)
+        targets = torch.from_numpy(wanted.targets[np.array(seen, np.intp)])
+        n_seen = len(seen)
+        return Seen(batch, torch.from_numpy(pixels[:n_seen]), targets, len(pixels) - n_seen)
 
 
 def batches_seen(
@@ -135,8 +128,8 @@ def batches_seen(
     n_workers: processes that decode; 0: none, it is done when asked for. is_pinned: for a GPU.
     """
     loader: DataLoader[Seen] = DataLoader(
-        _Batches(images, store, augmenting, side_of),
-        sampler=_Given(batches),
+        _Batches(store, augmenting, side_of),
+        sampler=_Given(images, batches),
         batch_size=None,
         num_workers=n_workers,
         prefetch_factor=_BATCHES_AHEAD if n_workers else None,
@@ -147,16 +140,26 @@ def batches_seen(
     yield from loader
 
 
-def _beginning() -> str:
-    """How a process begins: never as a copy of one with threads, which may hang."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+def _beginning() -> BaseContext:
+    """How a process begins: never as a copy of one with threads, which may hang.
+
+    Where the system can, it is a copy of a process that has done nothing but import what decoding needs, which takes
+    milliseconds instead of seconds: workers begin anew for each look at val.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    beginning = multiprocessing.get_context("forkserver")
+    beginning.set_forkserver_preload([__name__])
+    return beginning
 
 
 class _Given:
     """Batches as a sampler, which torch goes through once."""
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
-        self._batches = batches
+    def __init__(self, images: TrainImages, batches: Iterable[Batch]) -> None:
+        self._images, self._batches = images, batches
 
-    def __iter__(self) -> Iterator[Batch]:
-        return iter(self._batches)
+    def __iter__(self) -> Iterator[_Wanted]:
+        for batch in self._batches:
+            paths = tuple(self._images.paths[row] for row in batch.rows.tolist())
+            yield _Wanted(batch, paths, self._images.targets[batch.rows])

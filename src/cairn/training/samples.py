@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from cairn.base.settings import AugmentSettings
 from cairn.images.store import ImageStore
-from cairn.training.input import TrainImages, view
+from cairn.training.input import TrainImages
 from cairn.training.keys import image_keys, key_of, purpose, scattered
+from cairn.training.viewing import view
 
 # Everything off: the whole image, squashed to the square.
 AS_IT_IS = {
@@ -47,11 +48,11 @@ def augmented_samples(
     plain = as_it_is(settings)
     chosen = []
     for row in np.argsort(lots, kind="stable")[:n].tolist():
-        image_id, path = images.image_ids[row], images.paths[row]
+        image_id, content = images.image_ids[row], store.read(images.paths[row])
         keys = [key_of(image_id, seed=seed, epoch=epoch) for epoch in range(n_views)]
         views = [
-            view(path, 0, store, plain),
-            *(view(path, key, store, settings) for key in keys),
+            view(content, 0, plain),
+            *(view(content, key, settings) for key in keys),
         ]
         chosen.append(Varied(image_id, np.stack(views)))
     return chosen
