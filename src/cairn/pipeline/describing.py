@@ -6,6 +6,7 @@ setting, another weight or other pixels are described again, and nothing else is
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from safetensors.numpy import load_file, save
 
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
-from cairn.base.files import digest_file, digest_json, write_bytes, write_json
+from cairn.base.files import digest_bytes, digest_file, digest_json, write_bytes, write_json
 from cairn.base.settings import EMBEDDED_BACKBONE, EMBEDDED_SIDES_PX, DescribeSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
@@ -90,11 +91,27 @@ def _about(embedder: Embedder) -> dict[str, JsonValue]:
 def current_images(work: WorkFolder, catalog: Catalog) -> list[KeptImage]:
     """The kept images with the digests of the bytes that lie there now.
 
-    A file is read only where its size differs from the catalog's or it is newer than the catalog.
+    A file is read only where its size differs from the catalog's or it is newer than the catalog; an image inside of a
+    shard, only where the shard is newer.
     """
     written_ns = work.catalog_path.stat().st_mtime_ns
+
+    @cache
+    def is_newer(file: str) -> bool:
+        try:
+            return (work.root / file).stat().st_mtime_ns > written_ns
+        except OSError:
+            # Where it has gone, reading it will say so in words.
+            return False
+
+    def digest_now(path: str, size_bytes: int, digest: str) -> str:
+        inside = Inside.of(path)
+        if inside is None:
+            return _digest(work.root / path, size_bytes, digest, written_ns)
+        return digest_bytes(work.images.read(path)) if is_newer(inside.file) else digest
+
     return [
-        KeptImage(image_id, path, _digest(work.root / path, size_bytes, digest, written_ns))
+        KeptImage(image_id, path, digest_now(path, size_bytes, digest))
         for image_id, path, size_bytes, digest in catalog.images.select(
             "image_id", "path", "size_bytes", "kept_digest"
         ).iter_rows()
