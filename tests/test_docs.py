@@ -94,6 +94,7 @@ SECTIONS_OF = {
         "bench_neighbors",
         "bench_matching",
         "bench_recipes",
+        "bench_input",
     ),
 }
 

@@ -29,6 +29,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 TORCH_ROOMS = {
     "training",
     "algorithms/losses.py",
+    "bench/input_torch.py",
     "models/backbones.py",
     "models/exporting.py",
     "models/networks.py",

@@ -1,13 +1,14 @@
 """What a run cost: its children are counted, its failure is told."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from cairn.base.errors import InputError
-from cairn.bench.measured import last_words, run_measured, tree_of
+from cairn.bench.measured import cpu_s_of, last_words, run_measured, tree_of
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 HOLD = "import time; held = bytearray(b'1') * 60_000_000; time.sleep(0.5)"
@@ -36,6 +37,18 @@ def test_the_memory_of_a_grandchild_counts(tmp_path: Path) -> None:
 @needs_proc
 def test_a_process_is_in_its_own_tree() -> None:
     assert os.getpid() in tree_of(os.getppid())
+
+
+@needs_proc
+def test_the_cpu_of_a_process_that_lives_is_told_with_that_of_its_children() -> None:
+    hold = f"{BURN}print(flush=True)\nimport sys; sys.stdin.read()"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert 0.29 <= cpu_s_of(process.pid) < 5
+        process.communicate()
 
 
 def test_a_failing_program_is_an_error_with_its_last_words(tmp_path: Path) -> None:

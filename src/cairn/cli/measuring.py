@@ -24,6 +24,7 @@ from cairn.bench.neighbors import NeighborsRow, bench_neighbors, growth
 from cairn.bench.parts import BASELINE, Row, bench_parts
 from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Option, Shape, parse
+from cairn.cli.measuring_input import INPUT_SUMMARY, bench_input_command
 from cairn.cli.measuring_matching import MATCHING_SUMMARY, bench_matching_command
 from cairn.cli.measuring_options import FOLDER, NOTES, WORK
 from cairn.cli.measuring_recipes import RECIPES_SUMMARY, bench_recipes_command
@@ -244,6 +245,7 @@ BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         "CPU, memory and pixels of downloads: Cairn, img2dataset, the old script, the limit",
         _download,
     ),
+    "input": (INPUT_SUMMARY, bench_input_command),
     "matching": (MATCHING_SUMMARY, bench_matching_command),
     "neighbors": (
         "seconds, recall and memory of the neighbours of all among all, to a million",

@@ -50,6 +50,35 @@ class DownloadBenchSettings(Settings):
     )
 
 
+class InputBenchSettings(Settings):
+    """The photos that the input of training is measured on, and how long that takes."""
+
+    rounds: int = Field(5, ge=1, le=100, description="times that each contender runs, in turn")
+    n_photos: int = Field(
+        80, ge=4, le=200, description="made-up photos of each size, gone through again and again"
+    )
+    n_images: int = Field(
+        256, ge=0, description="images in one round of input; 0: only training is measured"
+    )
+    n_steps: int = Field(
+        6, ge=0, description="steps in one round of training; 0: only the input is measured"
+    )
+    backbone: str = Field(
+        "mobilenetv3_large_100",
+        description="a network of timm that is trained, from random weights",
+    )
+    side_px: int = Field(
+        224, ge=16, le=4096, description="side of the square that the network sees"
+    )
+    batch_images: int = Field(32, ge=2, le=4096, description="images in one step")
+    workers: int = Field(
+        -1, ge=-1, le=256, description="processes that decode; -1: one for each processor"
+    )
+    gpu_images_per_s: Annotated[tuple[int, ...], BeforeValidator(words)] = Field(
+        (500, 1000, 2500), min_length=1, description="speeds of GPUs, to tell how many processors feed them"
+    )  # fmt: skip
+
+
 class ExploreBenchSettings(Settings):
     """The made-up catalog that exploring is measured on."""
 
