@@ -51,6 +51,14 @@ def test_images_that_are_all_alike_are_only_brought_to_length_one() -> None:
     np.testing.assert_allclose(fit_whitening(alike).apply(alike), alike / 5, atol=1e-6)
 
 
+def test_in_blocks_it_is_what_it_is_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = fit_whitening(MANY)
+    whole = fitted.apply(MANY)
+    monkeypatch.setattr("cairn.algorithms.whitening._ROWS_AT_ONCE", 7)
+    np.testing.assert_allclose(fitted.apply(MANY), whole, atol=1e-6)
+    assert fitted.apply(MANY[:0]).shape == (0, fitted.width)
+
+
 def test_it_comes_back_from_its_arrays() -> None:
     whitening = fit_whitening(FEW)
     again = Whitening.from_arrays(whitening.arrays())

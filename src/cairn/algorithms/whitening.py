@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float32]
 # A direction with less than this share of the widest one's variance is noise of the arithmetic.
 _SMALLEST_VARIANCE_SHARE = 1e-6
 _MOST_ROWS = 20_000
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,15 @@ class Whitening:
                 f"descriptors have {vectors.shape[1]} numbers per image, the whitening expects "
                 f"{len(self.mean)}; describe the images with the model that the whitening was fitted on"
             )
-        centred = vectors.astype(np.float32, copy=False) - self.mean
+        # In blocks, so that of a million rows nothing but the result is held twice.
+        white = np.empty((len(vectors), self.width), np.float32)
+        for start in range(0, len(vectors), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            white[rows] = self._block(vectors[rows].astype(np.float32, copy=False))
+        return white
+
+    def _block(self, vectors: Floats) -> Floats:
+        centred = vectors - self.mean
         inside = centred @ self.basis
         rest = np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
         white = inside * self.gains

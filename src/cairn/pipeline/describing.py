@@ -5,7 +5,7 @@ parts that are written whole. A part names the digest of the bytes behind each o
 setting, another weight or other pixels are described again, and nothing else is.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from cairn.version import __version__
 IMAGES_A_PART = 64
 DIGEST_BYTES = 32
 
+Floats = npt.NDArray[np.float32]
+
 
 def embedder_of(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -> Embedder:
     """What describes images as `settings` say; exported networks are kept in the work folder."""
@@ -60,8 +62,15 @@ def describe_catalog(
     """A descriptor for every kept image of the catalog, in its order; only what is missing is made."""
     images = current_images(work, catalog)
     folder = work.descriptors(embedder.source)
-    known = _known(folder, width=embedder.width)
-    missing = list({image.digest: image for image in images if image.digest not in known}.values())
+    # Each descriptor is held once: of a million images they take gigabytes.
+    vectors = np.empty((len(images), embedder.width), np.float32)
+    rows_of: dict[str, list[int]] = {}
+    for row, image in enumerate(images):
+        rows_of.setdefault(image.digest, []).append(row)
+    done: set[str] = set()
+    for digests, known in _parts(folder, width=embedder.width):
+        done |= _fill(vectors, rows_of, digests, known)
+    missing = [images[rows[0]] for digest, rows in rows_of.items() if digest not in done]
     if missing:
         write_json(
             folder / "card.json",
@@ -69,13 +78,22 @@ def describe_catalog(
         )
         with watch.phase("describe", len(missing)) as advance:
             for part in chunks(missing, IMAGES_A_PART):
-                vectors = describe(
+                described = describe(
                     part, store=work.images, embedder=embedder, engine=engine, advance=advance
                 )
-                _write_part(folder, part, vectors)
-                known |= {image.digest: row for image, row in zip(part, vectors, strict=True)}
-    vectors = np.stack([known[image.digest] for image in images])
+                _write_part(folder, part, described)
+                _fill(vectors, rows_of, [image.digest for image in part], described)
     return Descriptors(tuple(image.image_id for image in images), vectors, embedder.source)
+
+
+def _fill(
+    vectors: Floats, rows_of: Mapping[str, Sequence[int]], digests: Sequence[str], known: Floats
+) -> set[str]:
+    """Those of `digests` that are asked for; their rows of `vectors` now hold what `known` has for them."""
+    found = [(place, digest) for place, digest in enumerate(digests) if digest in rows_of]
+    for place, digest in found:
+        vectors[rows_of[digest]] = known[place]
+    return {digest for _, digest in found}
 
 
 def _about(embedder: Embedder) -> dict[str, JsonValue]:
@@ -143,7 +161,7 @@ def descriptors_at_hand(
     """
     cards = (work.root / "descriptors").glob("*/card.json")
     for card in sorted(cards, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        known = _known(card.parent, width=None)
+        known = _known(card.parent)
         if known.keys() >= set(digests):
             return known
     raise InputError(
@@ -171,12 +189,20 @@ def _write_part(
     write_bytes(folder / name, save({"digests": rows, "vectors": vectors}))
 
 
-def _known(folder: Path, *, width: int | None) -> dict[str, npt.NDArray[np.float32]]:
-    """The descriptors that lie in `folder`, by digest; a part that cannot be read counts as not made.
+def _known(folder: Path) -> dict[str, Floats]:
+    """The descriptors that lie in `folder`, by digest."""
+    return {
+        digest: vector
+        for digests, vectors in _parts(folder, width=None)
+        for digest, vector in zip(digests, vectors, strict=True)
+    }
+
+
+def _parts(folder: Path, *, width: int | None) -> Iterator[tuple[list[str], Floats]]:
+    """Part by part the digests and descriptors that lie in `folder`; a part that cannot be read counts as not made.
 
     width: numbers in each; None: as many as the first has.
     """
-    known: dict[str, npt.NDArray[np.float32]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
             part = load_file(path)
@@ -188,7 +214,4 @@ def _known(folder: Path, *, width: int | None) -> dict[str, npt.NDArray[np.float
             continue
         width = vectors.shape[-1] if width is None else width
         if vectors.shape == (len(digests), width) and np.isfinite(vectors).all():
-            known |= {
-                row.tobytes().hex(): vector for row, vector in zip(digests, vectors, strict=True)
-            }
-    return known
+            yield [row.tobytes().hex() for row in digests], vectors

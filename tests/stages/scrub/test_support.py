@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from cairn.base.settings import ScrubSettings
 from cairn.base.watching import Silent
 from cairn.engines.local import LocalEngine
 from cairn.records.findings import Findings
@@ -101,3 +102,10 @@ def test_images_without_any_landmark_are_not_doubted() -> None:
     bare = replace(given, known=replace(given.known, truths=((),) * len(given.known)))
     assert not found_in(bare, "wrong landmark")
     assert not found_in(bare, "no landmark")
+
+
+def test_of_many_images_a_share_is_tried_and_of_few_as_many_as_ever() -> None:
+    settings = ScrubSettings()
+    assert [settings.n_candidates(n) for n in (50, 10_000, 1_000_000)] == [300, 300, 30_000]
+    none = ScrubSettings(least_candidates=0, candidates_share=0)
+    assert none.n_candidates(1_000_000) == 0

@@ -33,10 +33,17 @@ class ScrubSettings(Settings):
     n_neighbors: int = Field(
         50, ge=10, le=1000, description="nearest images that are asked what an image shows"
     )
-    max_candidates: int = Field(
+    least_candidates: int = Field(
         300, ge=0, description="images of each kind of doubt whose points are matched, the most doubtful first; and as many with seams"
     )  # fmt: skip
+    candidates_share: float = Field(
+        0.03, ge=0, le=1, description="share of all images whose points are matched, where that is more than --least-candidates"
+    )  # fmt: skip
     seed: int = Field(0, ge=0, description="the same seed finds the same")
+
+    def n_candidates(self, n_images: int) -> int:
+        """How many of `n_images` are matched for each kind of doubt."""
+        return max(self.least_candidates, round(self.candidates_share * n_images))
 
 
 class ReviewSettings(Settings):

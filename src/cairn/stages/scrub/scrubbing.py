@@ -97,6 +97,7 @@ def scrub(
     bad = pixel_findings(checks, settings=settings)
     # A black photo is like every other one, and says nothing of what it is said to show.
     empty = {row["image_id"] for row in bad if row["kind"] in (DARK, BLANK) and row["is_sure"]}
+    n_candidates = settings.n_candidates(len(images))
     known = KnownImages(
         image_ids=tuple(told.image_ids),
         truths=tuple(
@@ -114,7 +115,7 @@ def scrub(
         known,
         looks=looks,
         engine=engine,
-        max_candidates=settings.max_candidates,
+        max_candidates=n_candidates,
         seed=settings.seed,
         watch=watch,
     )
@@ -124,7 +125,7 @@ def scrub(
             looks=looks,
             search=lambda asked, n: index.search(asked, n_neighbors=n),
             seams_clear=checks["seam_clear"].to_numpy(),
-            max_candidates=settings.max_candidates,
+            max_candidates=n_candidates,
             seed=settings.seed,
             engine=engine,
             watch=watch,
