@@ -12,19 +12,20 @@ from PIL import Image
 from cairn.base.errors import InputError
 from cairn.base.settings import ScrubBenchSettings
 from cairn.base.watching import Silent
-from cairn.bench import edits, roles
+from cairn.bench import drawn, edits, roles
 from cairn.bench.photo_notes import PhotoNotes, read_photo_notes
 from cairn.bench.planted import Planted, photos_in, plant
 from cairn.bench.roles import deal_roles, folder_of
+from cairn.images.checks import check_pixels
 from tests.bench.scenes import scene_folder
 from tests.make import pixels
 
-SETTINGS = ScrubBenchSettings(per_kind=2, n_bad=1)
+SETTINGS = ScrubBenchSettings(per_kind=2, n_bad=1, n_odd=1)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return scene_folder(tmp_path_factory.mktemp("scenes"))
+    return scene_folder(tmp_path_factory.mktemp("scenes"), n_none=12)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def many(n_landmarks: int = 12, n_photos: int = 12, n_none: int = 30) -> list[st
 
 
 def test_every_kind_is_planted_as_often_as_asked(planted: Planted) -> None:
-    wanted = dict.fromkeys(roles.ROLES, 2) | dict.fromkeys((roles.BLURRED, roles.DARK, roles.BLANK), 1)  # fmt: skip
+    wanted = dict.fromkeys(roles.ROLES, 2) | dict.fromkeys((roles.BLURRED, roles.DARK, roles.BLANK, *roles.ODD), 1)  # fmt: skip
     wanted |= {roles.COMPOSITE: 1, roles.COMPOSITE_OF_KEPT: 1}
     assert {kind: planted.count(kind) for kind in roles.ROLES} == wanted
 
@@ -121,7 +122,7 @@ def test_a_set_that_lies_there_is_used_again(folder: Path, place: Path) -> None:
 def test_each_photo_plays_one_role_and_few_leave_a_folder() -> None:
     photos = many()
     dealt = deal_roles(
-        photos, PhotoNotes(), seed=5, settings=ScrubBenchSettings(per_kind=6, n_bad=2)
+        photos, PhotoNotes(), seed=5, settings=ScrubBenchSettings(per_kind=6, n_bad=2, n_odd=2)
     )
     used = [root for role in dealt if role.kind != roles.BLANK for root in role.roots]
     assert len(used) == len(set(used))
@@ -140,7 +141,9 @@ def test_noted_photos_play_no_role_and_landmarks_seen_together_are_not_taken_for
         frozenset({"landmark_01/00.jpg"}),
         frozenset({("landmark_00", "landmark_01"), ("landmark_01", "landmark_00")}),
     )
-    dealt = deal_roles(photos, notes, seed=0, settings=ScrubBenchSettings(per_kind=2, n_bad=1))
+    dealt = deal_roles(
+        photos, notes, seed=0, settings=ScrubBenchSettings(per_kind=2, n_bad=1, n_odd=1)
+    )
     used = {root for role in dealt for root in role.roots}
     assert not used & {"landmark_00/00.jpg", "landmark_00/01.jpg", "landmark_01/00.jpg"}
     together = {"landmark_00", "landmark_01"}
@@ -174,6 +177,25 @@ def test_a_crop_keeps_the_area_that_it_says(seed: int) -> None:
     share = kept.width * kept.height / (300 * 400)
     assert 0.59 <= share <= 0.91
     assert abs(share - made.strength) < 0.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_long_and_drawn_ones_are_what_they_say(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    whole = Image.fromarray(pixels(1, height=300, width=400))
+    tiny, cut = opened(drawn.small(whole, rng).content), opened(drawn.strip(whole, rng).content)
+    assert min(tiny.size) < 110
+    assert max(cut.size) / min(cut.size) > 3.1
+    assert max(cut.size) == 400
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drawings_are_flat_with_few_colours(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = drawn.drawing(Image.fromarray(pixels(seed, height=300, width=400)), rng)
+    found = check_pixels(np.asarray(opened(made.content).convert("RGB")))
+    assert found.flat_share > 0.4
+    assert made.variant in (drawn.TRACED, drawn.PLAN, drawn.SIGN)
 
 
 def test_a_mirrored_photo_is_the_photo_mirrored() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +13,11 @@ from cairn.base.settings import DescribeSettings
 from cairn.bench import cleaners, hits, roles, tallies
 from cairn.bench.cleaners import CLEANVISION, CNN, PHASH, cleaners_of, run_peer
 from cairn.bench.hits import Looked, hits_from, hits_of, judged
+from cairn.bench.measured import Cost
 from cairn.bench.photo_notes import PhotoNotes
 from cairn.bench.planted import PLANTED_SCHEMA, Planted
+from cairn.bench.scrub import Contender, ScrubBench
+from cairn.bench.scrub_tables import precision_rows
 from cairn.bench.tallies import Seen, Share, curve, missed, precisions, recalls
 from cairn.cli.main import main
 from cairn.records import findings as kinds
@@ -143,9 +147,35 @@ def test_precision_leaves_out_what_was_noted_or_excused() -> None:
         (kinds.NEAR_COPY, "a/blank.jpg", "b/blank.jpg", 0.9),
         (kinds.NEAR_COPY, "a/5.jpg", "a/6.jpg", 0.9),
     ]
-    found = precisions([seen(*rows)])[kinds.NEAR_COPY, kinds.COPY_ACROSS]
+    found = precisions([seen(*rows)])[(kinds.NEAR_COPY,)]
     assert found.strict == Share(1, 2)
     assert found.looked == Share(1, 2)
+
+
+def test_copies_across_parts_are_those_that_the_split_tore_from_their_originals() -> None:
+    parts = {"a/1.jpg": "train", "a/exact.jpg": "train", "a/2.jpg": "train", "b/small.jpg": "test"}
+    pair: Pair = (kinds.COPY_ACROSS, "b/small.jpg", "a/2.jpg", 0.9)
+    found = recalls([replace(seen(pair), parts=parts), seen(pair)])[tallies.ACROSS]
+    assert found.found == Share(1, 1)
+    assert recalls([replace(seen(), parts=parts)])[tallies.ACROSS].found == Share(0, 1)
+
+
+def test_precision_is_held_to_its_aim_strictly_and_after_a_look() -> None:
+    looked = Looked({(kinds.NEAR_COPY, "a/5.jpg", "a/6.jpg"): True})
+    rows: list[Pair] = [
+        (kinds.NEAR_COPY, "b/small.jpg", "a/2.jpg", 0.9),
+        (kinds.NEAR_COPY, "a/5.jpg", "a/6.jpg", 0.9),
+    ]
+    hits_seen = judged(hits_from(rows), PLANTED, NOTES, looked)
+    contender = Contender("Cairn", (Seen(0, PLANTED, hits_seen),), (Cost(1.0, 1.0, None),))
+    found = ScrubBench("x", (0,), (9,), "", (contender,), (), {}, {}, looked)
+    head, rows_told = precision_rows(found)
+    told = dict(
+        zip(head, next(row for row in rows_told if row[0] == kinds.NEAR_COPY), strict=False)
+    )
+    assert (told["precision"], told["after a look"]) == ("50.0 %", "100.0 %")
+    row = next(row for row in rows_told if row[0] == kinds.NEAR_COPY)
+    assert [cell for cell in row if "≥" in cell] == ["missed (≥ 99 %)", "reached (≥ 99 %)"]
 
 
 def test_the_curve_has_precision_and_recall_at_every_rank() -> None:
@@ -242,7 +272,7 @@ def test_the_command_plants_measures_and_leaves_its_page(
     folder = scene_folder(tmp_path / "scenes", n_photos=10)
     words = ["bench", "scrub", "--folder", str(folder), "--work", str(tmp_path / "kept")]
     words += ["--backbone", str(tiny_backbone), "--sides-px", "64"]
-    assert main([*words, "--seeds", "0,1", "--per-kind", "1", "--n-bad", "1"]) == 0
+    assert main([*words, "--seeds", "0,1", "--per-kind", "1", "--n-bad", "1", "--n-odd", "1"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("52, 52 photos in the planted sets of seeds 0, 1\n")
     exact = next(line for line in said.splitlines() if line.startswith("exact copy "))
@@ -251,5 +281,6 @@ def test_the_command_plants_measures_and_leaves_its_page(
     page = (tmp_path / "kept/report.html").read_text()
     assert "What was found of what was planted" in page
     assert "<script" not in page
+    assert (tmp_path / "kept/curves.svg").read_text().startswith("<svg xmlns=")
     assert pl.read_parquet(tmp_path / "kept/curves.parquet")["recall"].max() == 1.0
     assert (tmp_path / "kept/unplanted.csv").read_text().startswith("kind,photo,other,is_odd")

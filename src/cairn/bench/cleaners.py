@@ -19,6 +19,7 @@ from cairn.bench.measured import SAID, Cost, run_measured
 from cairn.records import findings as kinds
 from cairn.records.catalog import Catalog
 from cairn.records.findings import Findings
+from cairn.records.split import Split
 
 CAIRN, CLEANVISION = "Cairn", "cleanvision"
 PHASH, CNN = "imagededup PHash", "imagededup CNN"
@@ -40,11 +41,15 @@ _PHASE = re.compile(r"^(.+?): (?:[\d,]+ in )?([\d.]+) s$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Finished:
-    """What one contender found in one planted set, and what that cost; phases: seconds by name, where it tells them."""
+    """What one contender found in one planted set, and what that cost.
+
+    phases: seconds by name, where it tells them. parts: of photos, where it has dealt them.
+    """
 
     hits: pl.DataFrame
     cost: Cost
     phases: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,16 +113,26 @@ def run_peer(name: str, python: Path, place: Path) -> Finished:
 
 
 def run_cairn(place: Path, describing: DescribeSettings) -> tuple[Cost, Finished]:
-    """What the import of `place/photos` into `place/work` costs, and what scrub finds there."""
+    """What the import of `place/photos` into `place/work` costs, and what scrub finds there once it is split."""
     settings = _told(place / "settings.toml", {"describe": describing})
     imported = run_measured(_words("import", "work", "--folder", "photos"), cwd=place)
-    # Findings that lie there would only be read again, and nothing measured.
-    (place / "work/cards/scrub.json").unlink(missing_ok=True)
+    # Findings that lie there would only be read again, and nothing measured; the split is to know nothing of them.
+    for made in ("cards/scrub.json", "findings.parquet"):
+        (place / "work" / made).unlink(missing_ok=True)
+    run_measured(_words("split", "work", "--fresh"), cwd=place)
     cost = run_measured(_words("scrub", "work", "--settings", settings.name), cwd=place)
     phases = {name: float(s) for name, s in _PHASE.findall((place / SAID).read_text())}
     found = Findings.read(place / "work/findings.parquet")
     catalog = Catalog.read(place / "work/catalog.parquet")
-    return imported, Finished(hits_of(found, catalog), cost, phases)
+    dealt = Split.read(place / "work/split.parquet")
+    return imported, Finished(hits_of(found, catalog), cost, phases, parts_of(dealt, catalog))
+
+
+def parts_of(dealt: Split, catalog: Catalog) -> dict[str, str]:
+    """The part of each photo that is in one, by its path."""
+    placed = dealt.table.drop_nulls("part").select("image_id", "part")
+    sources = catalog.kept.select("image_id", "source")
+    return dict(sources.join(placed, on="image_id").select("source", "part").iter_rows())
 
 
 def _words(*words: str) -> list[str]:

@@ -37,6 +37,9 @@ MEANT: Mapping[str, frozenset[str]] = {
     kinds.BLURRED: frozenset({roles.BLURRED}),
     kinds.DARK: frozenset({roles.DARK}),
     kinds.BLANK: frozenset({roles.BLANK}),
+    kinds.TOO_SMALL: frozenset({roles.SMALL}),
+    kinds.ODD_SHAPE: frozenset({roles.STRIP}),
+    kinds.DRAWING: frozenset({roles.DRAWING}),
 }
 ELSEWHERE, COPIED_ELSEWHERE = "copy in another folder", "original of a copy in another folder"
 COMPOSED = "photo in a composite"
@@ -49,10 +52,10 @@ EXCUSED: Mapping[str, frozenset[str]] = {
     kinds.NO_LANDMARK: _SPOILT | _COMPOSITES | _UNDER_TWO | {roles.WRONG},
     kinds.SEVERAL_LANDMARKS: _UNDER_TWO,
     kinds.TWO_LANDMARKS: _COMPOSITES | {COMPOSED},
-    kinds.TOO_SMALL: frozenset({roles.RESIZED}),
+    kinds.TOO_SMALL: frozenset({roles.RESIZED, roles.STRIP}),
     kinds.BLURRED: frozenset({roles.DARK, roles.BLANK, roles.RECOMPRESSED}),
     kinds.DARK: _SPOILT,
-    kinds.BLANK: _SPOILT,
+    kinds.BLANK: _SPOILT | {roles.STRIP},
     kinds.ODD_SHAPE: _COMPOSITES | {roles.CROPPED},
     kinds.DRAWING: _SPOILT | _COMPOSITES | {roles.WATERMARKED},
 }

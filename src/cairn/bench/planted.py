@@ -15,7 +15,7 @@ from cairn.base.errors import InputError
 from cairn.base.files import digest_json, require_folder, write_bytes, write_json
 from cairn.base.settings import ScrubBenchSettings
 from cairn.base.watching import Watch
-from cairn.bench import edits, roles
+from cairn.bench import drawn, edits, roles
 from cairn.bench.edits import Edited
 from cairn.bench.photo_notes import PhotoNotes
 from cairn.bench.roles import NONE_FOLDER, Role, deal_roles, folder_of
@@ -45,7 +45,12 @@ _EDITS = {
     roles.BLURRED: edits.blurred,
     roles.DARK: edits.dark,
     roles.BLANK: edits.blank,
+    roles.SMALL: drawn.small,
+    roles.STRIP: drawn.strip,
+    roles.DRAWING: drawn.drawing,
 }
+# They take the place of the photo that they were made of.
+_IN_PLACE = {roles.BLURRED, roles.DARK, *roles.ODD}
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ def _plant_one(
 def _name(target: Path, role: Role, rng: np.random.Generator) -> str:
     """Where a planted photo lies: a name that tells nothing; that of the photo itself where it was spoilt or moved."""
     own = role.roots[0].rsplit("/", 1)[-1]
-    if role.kind in (roles.BLURRED, roles.DARK):
+    if role.kind in _IN_PLACE:
         return role.roots[0]
     if role.kind in (roles.WRONG, roles.DISTRACTOR) and not (target / role.folder / own).exists():
         return f"{role.folder}/{own}"

@@ -18,8 +18,10 @@ COPIES = (EXACT, RECOMPRESSED, RESIZED, MIRRORED, CROPPED, WATERMARKED)
 WRONG, DISTRACTOR = "wrong landmark", "distractor"
 COMPOSITE, COMPOSITE_OF_KEPT = "composite", "composite of kept photos"
 BLURRED, DARK, BLANK = "blurred photo", "dark photo", "blank photo"
+SMALL, STRIP, DRAWING = "small photo", "strip of a photo", "drawing"
+ODD = (SMALL, STRIP, DRAWING)
 ROLES = (
-    *COPIES, WRONG, DISTRACTOR, COMPOSITE, COMPOSITE_OF_KEPT, BLURRED, DARK, BLANK,
+    *COPIES, WRONG, DISTRACTOR, COMPOSITE, COMPOSITE_OF_KEPT, BLURRED, DARK, BLANK, *ODD,
 )  # fmt: skip
 # One in so many copies lies in another landmark's folder.
 ELSEWHERE_EVERY = 6
@@ -62,6 +64,7 @@ def deal_roles(
     for kind in COPIES:
         roles += [_copy(kind, dealer, i) for i in range(n)]
     roles += [_alone(BLANK, photo) for photo in dealer.seen(n_bad)]
+    roles += [_alone(kind, dealer.of_none()) for kind in ODD for _ in range(settings.n_odd)]
     return roles
 
 
@@ -157,5 +160,5 @@ class _Dealer:
 def _too_few(what: str) -> InputError:
     return InputError(
         f"the folder has too few {what}: each plays one role, and at most a quarter of a landmark's photos leaves its "
-        "folder; enough for every kind were expected; lower --per-kind or --n-bad, or name a folder with more photos"
+        "folder; enough for every kind were expected; lower --per-kind, --n-bad or --n-odd, or name a folder with more photos"
     )

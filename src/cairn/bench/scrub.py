@@ -154,7 +154,8 @@ def bench_scrub(
         planted = plant(asked.folder, place, notes, seed=seed, settings=settings, watch=watch)
         n_photos.append(len(photos_in(place / "photos")))
         for name, finished in _run_all(place, describing, peers, imports, watch).items():
-            seen = Seen(seed, planted, judged(finished.hits, planted, notes, looked))
+            hits_seen = judged(finished.hits, planted, notes, looked)
+            seen = Seen(seed, planted, hits_seen, finished.parts)
             runs.setdefault(name, []).append((seen, finished))
     found = ScrubBench(
         folder=asked.folder.name,

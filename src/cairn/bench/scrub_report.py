@@ -9,8 +9,9 @@ from PIL import Image
 
 from cairn.bench.scrub import UNPLANTED, ScrubBench
 from cairn.bench.scrub_tables import cost_rows, precision_rows, recall_rows
-from cairn.bench.tallies import FIRST, QUEUES
+from cairn.bench.tallies import AIMS, FIRST, LEAST_PRECISIONS, QUEUES
 from cairn.reports.charts import rank_chart
+from cairn.reports.precision_recall import CurveShown, write_precision_recall
 from cairn.reports.scrub_bench import (
     QueueShown,
     ScrubBenchContents,
@@ -21,7 +22,11 @@ from cairn.reports.sheets import Photo, Sheet, data_address
 
 TILE_PX = 150
 N_SHOWN = 24
-REPORT = "report.html"
+REPORT, CURVES_SHOWN = "report.html", "curves.svg"
+_CURVES_SUMMARY = (
+    "Precision in percent over recall in percent, kind by kind, from the surest finding to the last; the dot is the "
+    "whole queue, the shaded corner what is aimed at."
+)
 
 
 def write_page(scratch: Path, found: ScrubBench) -> Path:
@@ -40,6 +45,9 @@ def write_page(scratch: Path, found: ScrubBench) -> Path:
         sheets=(*_unplanted_sheets(scratch, found), *_missed_sheets(scratch, found)),
     )
     write_scrub_bench_report(scratch / REPORT, contents)
+    write_precision_recall(
+        scratch / CURVES_SHOWN, _precision_recall(found), summary=_CURVES_SUMMARY
+    )
     return scratch / REPORT
 
 
@@ -61,21 +69,46 @@ def _cost_note() -> str:
     return "The median over the seeds; memory of all processes together, pages that they share counted once, at its worst."
 
 
-def _queues(found: ScrubBench) -> Iterable[QueueShown]:
-    """The curves of Cairn's queues: the mean over the seeds at each rank that all of them reach."""
+def _means(found: ScrubBench) -> Iterable[tuple[tuple[str, ...], pl.DataFrame]]:
+    """Of each of Cairn's queues rank, precision and recall: the mean over the seeds at each rank that all reach."""
     curves = found.curves().filter(pl.col("contender") == found.cairn.name)
     for queue in QUEUES:
-        name = " or ".join(queue)
         mean = (
-            curves.filter(pl.col("queue") == name)
+            curves.filter(pl.col("queue") == " or ".join(queue))
             .group_by("rank")
             .agg(pl.col("precision", "recall").mean(), pl.len().alias("n"))
             .filter(pl.col("n") == len(found.seeds))
             .sort("rank")
         )
         if len(mean):
-            yield QueueShown(
-                name,
+            yield queue, mean
+
+
+def _precision_recall(found: ScrubBench) -> list[CurveShown]:
+    return [
+        CurveShown(
+            " or ".join(queue),
+            mean["recall"].to_list(),
+            mean["precision"].to_list(),
+            _aim_of(queue),
+        )
+        for queue, mean in _means(found)
+    ]
+
+
+def _aim_of(queue: tuple[str, ...]) -> tuple[float, float] | None:
+    """The least recall of a queue with one of precision, and that."""
+    recalls = [aim.recall for aim in AIMS.values() if aim.queue == queue and aim.recall]
+    return (
+        (max(recalls), LEAST_PRECISIONS[queue]) if queue in LEAST_PRECISIONS and recalls else None
+    )
+
+
+def _queues(found: ScrubBench) -> Iterable[QueueShown]:
+    """The curves of Cairn's queues, one over the other."""
+    for queue, mean in _means(found):
+        yield QueueShown(
+                " or ".join(queue),
                 rank_chart(mean["recall"].to_list(), y_title="share of the planted that was found", mark=FIRST),
                 rank_chart(mean["precision"].to_list(), y_title="share of the hits that is right", mark=FIRST),
             )  # fmt: skip

@@ -7,7 +7,7 @@ from cairn.bench import hits
 from cairn.bench.cleaners import CAIRN
 from cairn.bench.measured import Cost
 from cairn.bench.scrub import IMPORT, ScrubBench
-from cairn.bench.tallies import AIMS, FIRST, QUEUES, Aim, Share
+from cairn.bench.tallies import AIMS, FIRST, LEAST_PRECISIONS, NEAR, QUEUES, Share
 
 Rows = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 NOTHING = "–"
@@ -28,24 +28,25 @@ def recall_rows(found: ScrubBench) -> Rows:
                 shown(recall.found),
                 interval(recall.found),
                 shown(recall.sure),
-                shown(recall.first) if len(aim.queue) == 1 else NOTHING,
-                _aim(aim, recall.first if aim.in_first else recall.found),
+                shown(recall.first) if aim.queue != NEAR else NOTHING,
+                _aim(aim.recall, recall.first if aim.in_first else recall.found),
                 *(shown(theirs[kind].found) for _, theirs in others),
             )
         )
     return head, tuple(rows)
 
 
-def _aim(aim: Aim, share: Share) -> str:
-    if aim.recall is None or share.value is None:
+def _aim(least: float | None, share: Share) -> str:
+    if least is None or share.value is None:
         return NOTHING
-    return f"{'reached' if share.value >= aim.recall else 'missed'} (≥ {100 * aim.recall:.0f} %)"
+    return f"{'reached' if share.value >= least else 'missed'} (≥ {100 * least:.0f} %)"
 
 
 def precision_rows(found: ScrubBench) -> Rows:
-    """A head and a row for each queue and contender: hits by verdict, precision as counted and after a look."""
+    """A head and a row for each queue and contender: hits by verdict, precision as counted and after a look, and the aim."""
     head = (
-        "findings", "of", "hits", *hits.COUNTED, "left out", "precision", "95 % interval", "after a look", "of the sure"
+        "findings", "of", "hits", *hits.COUNTED, "left out", "precision", "95 % interval", "aim", "after a look",
+        "95 % interval", "aim", "of the sure", "of the sure after a look",
     )  # fmt: skip
     rows = []
     for queue in QUEUES:
@@ -62,7 +63,11 @@ def precision_rows(found: ScrubBench) -> Rows:
                     f"{all_of.counts[hits.BESIDE] + all_of.counts[hits.NOTED]:,}",
                     shown(all_of.strict),
                     interval(all_of.strict),
+                    _aim(LEAST_PRECISIONS.get(queue), all_of.strict),
                     shown(all_of.looked),
+                    interval(all_of.looked),
+                    _aim(LEAST_PRECISIONS.get(queue), all_of.looked),
+                    shown(sure.strict),
                     shown(sure.looked),
                 )
             )

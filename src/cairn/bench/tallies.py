@@ -1,7 +1,7 @@
 """What hits come to: recall of each planted kind, precision of each kind of finding, and both over the queue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,9 @@ from cairn.records import findings as kinds
 
 FIRST = 100
 ELSEWHERE = hits.ELSEWHERE
-_NEAR = (kinds.NEAR_COPY, kinds.COPY_ACROSS)
+ACROSS = "copy in another part"
+# Nobody looks through it from the top: several kinds share it.
+NEAR = (kinds.NEAR_COPY,)
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class Aim:
 
 AIMS: Mapping[str, Aim] = {
     roles.EXACT: Aim(kinds.COPIES, (kinds.EXACT_COPY,), 1.0, 1.0),
-    roles.RECOMPRESSED: Aim(kinds.COPIES, _NEAR, 0.98, 0.99),
-    roles.WATERMARKED: Aim(kinds.COPIES, _NEAR, 0.98, 0.99),
-    roles.RESIZED: Aim(kinds.COPIES, _NEAR),
-    roles.MIRRORED: Aim(kinds.COPIES, _NEAR, 0.9),
-    roles.CROPPED: Aim(kinds.COPIES, _NEAR, 0.9),
+    roles.RECOMPRESSED: Aim(kinds.COPIES, NEAR, 0.98, 0.99),
+    roles.WATERMARKED: Aim(kinds.COPIES, NEAR, 0.98, 0.99),
+    roles.RESIZED: Aim(kinds.COPIES, NEAR),
+    roles.MIRRORED: Aim(kinds.COPIES, NEAR, 0.9),
+    roles.CROPPED: Aim(kinds.COPIES, NEAR, 0.9),
+    ACROSS: Aim((kinds.COPY_ACROSS,), (kinds.COPY_ACROSS,)),
     ELSEWHERE: Aim((kinds.TWO_LANDMARKS,), (kinds.TWO_LANDMARKS,)),
     roles.WRONG: Aim((kinds.WRONG_LANDMARK,), (kinds.WRONG_LANDMARK,), 0.8, in_first=True),
     roles.DISTRACTOR: Aim((kinds.NO_LANDMARK,), (kinds.NO_LANDMARK,), 0.85, in_first=True),
@@ -47,8 +50,17 @@ AIMS: Mapping[str, Aim] = {
     roles.BLURRED: Aim((kinds.BLURRED,), (kinds.BLURRED,)),
     roles.DARK: Aim((kinds.DARK,), (kinds.DARK,)),
     roles.BLANK: Aim((kinds.BLANK,), (kinds.BLANK,)),
+    roles.SMALL: Aim((kinds.TOO_SMALL,), (kinds.TOO_SMALL,)),
+    roles.STRIP: Aim((kinds.ODD_SHAPE,), (kinds.ODD_SHAPE,)),
+    roles.DRAWING: Aim((kinds.DRAWING,), (kinds.DRAWING,)),
 }
 QUEUES = tuple(dict.fromkeys(aim.queue for aim in AIMS.values()))
+# The precision that each queue is held to; of several aims the highest.
+LEAST_PRECISIONS: Mapping[tuple[str, ...], float] = {
+    queue: max(aims)
+    for queue in QUEUES
+    if (aims := [aim.precision for aim in AIMS.values() if aim.queue == queue and aim.precision])
+}
 
 
 @dataclass(frozen=True)
@@ -107,18 +119,38 @@ class Precision:
 
 @dataclass(frozen=True)
 class Seen:
-    """One seed's planted set and the judged hits of one contender in it."""
+    """One seed's planted set and the judged hits of one contender in it.
+
+    parts: of photos, as a split dealt them; empty for contenders that know of no parts.
+    """
 
     seed: int
     planted: Planted
     hits: pl.DataFrame
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    def wanted(self, kind: str) -> set[str]:
+        """The photos that were planted as a kind of AIMS."""
+        if kind == ACROSS:
+            return self._across()
+        is_wanted = pl.col("is_elsewhere") if kind == ELSEWHERE else pl.col("kind") == kind
+        return set(self.planted.table.filter(is_wanted)["photo"])
+
+    def _across(self) -> set[str]:
+        """The planted copies that lie in another part than their original."""
+        copies = self.planted.table.filter(pl.col("kind").is_in(roles.COPIES))
+        return {
+            photo
+            for photo, (root,) in copies.select("photo", "roots").iter_rows()
+            if photo in self.parts and self.parts.get(root, self.parts[photo]) != self.parts[photo]
+        }
 
 
 def recalls(seen: Sequence[Seen]) -> dict[str, Recall]:
     """The recall of each planted kind of AIMS, pooled over the seeds."""
     found = {}
     for kind, aim in AIMS.items():
-        wanted = [_wanted(one.planted, kind) for one in seen]
+        wanted = [one.wanted(kind) for one in seen]
         n = sum(map(len, wanted))
         by_any, by_sure, by_first = (
             sum(
@@ -161,7 +193,7 @@ def curve(one: Seen, queue: tuple[str, ...]) -> pl.DataFrame:
     precision: of the hits so far, planted and odd ones are right. recall: of all that was planted for this queue.
     """
     rows = queue_of(one.hits, queue)
-    wanted = {photo for kind, aim in AIMS.items() if aim.queue == queue for photo in _wanted(one.planted, kind)}  # fmt: skip
+    wanted = {photo for kind, aim in AIMS.items() if aim.queue == queue for photo in one.wanted(kind)}  # fmt: skip
     is_new = rows["planted"].is_first_distinct() & rows["planted"].is_in(sorted(wanted))
     rank = pl.Series("rank", range(1, len(rows) + 1), pl.Int64)
     right = rows["verdict"].is_in([hits.RIGHT, hits.ODD]).cast(pl.Int64).cum_sum()
@@ -179,19 +211,14 @@ def missed(one: Seen) -> pl.DataFrame:
     lost = {
         photo
         for kind, aim in AIMS.items()
-        if kind != ELSEWHERE
-        for photo in _wanted(one.planted, kind) - _found(_of(one.hits, aim.finds), one.planted)
+        if kind not in (ELSEWHERE, ACROSS)
+        for photo in one.wanted(kind) - _found(_of(one.hits, aim.finds), one.planted)
     }
     return one.planted.table.filter(pl.col("photo").is_in(sorted(lost)))
 
 
 def _of(table: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
     return table.filter(pl.col("kind").is_in(wanted))
-
-
-def _wanted(planted: Planted, kind: str) -> set[str]:
-    is_wanted = pl.col("is_elsewhere") if kind == ELSEWHERE else pl.col("kind") == kind
-    return set(planted.table.filter(is_wanted)["photo"])
 
 
 def _found(table: pl.DataFrame, planted: Planted) -> set[str]:

@@ -96,6 +96,7 @@ class ScrubBenchSettings(Settings):
         60, ge=1, description="copies of each kind, wrong landmarks, distractors and composites in each set"
     )  # fmt: skip
     n_bad: int = Field(30, ge=1, description="blurred, dark and blank photos, so many of each")
+    n_odd: int = Field(10, ge=0, description="small photos, strips and drawings, so many of each")
 
 
 class MatchingBenchSettings(Settings):
