@@ -93,9 +93,10 @@ def trained_network(folder: Path) -> NetworkTraining | None:
     card = Card.read(folder / CARD)
     if card is None or card.stage != STAGE or "versions" not in card.said:
         return None
-    told = {name: card.said[name] for name in NetworkTraining.model_fields if name in card.said}
+    both = {**card.settings, **card.said}
+    told = {name: both[name] for name in NetworkTraining.model_fields if name in both}
     more = {"key": folder.resolve().parent.name, "made_from": {**card.inputs}}
-    return NetworkTraining.model_validate({**card.settings, **told, **more})
+    return NetworkTraining.model_validate({**told, **more})
 
 
 def _train(
