@@ -12,8 +12,9 @@ from cairn.cli.main import main
 FAULTS = """
 import resource, sys
 from cairn.base.memory import keep_memory
-if sys.argv[1] == "kept":
-    assert keep_memory()
+if sys.argv[1] == "kept" and not keep_memory():
+    print("refused")
+    sys.exit()
 import numpy as np
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -26,10 +27,13 @@ print(min(faults() for _ in range(3)))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told to the C library of Linux")
 def test_a_big_array_gets_its_pages_once() -> None:
-    plain, kept = (
-        int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
+    said = [
+        subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout
         for how in ("plain", "kept")
-    )  # fmt: skip
+    ]  # fmt: skip
+    if said[1].strip() == "refused":
+        pytest.skip("this C library takes no such threshold")
+    plain, kept = map(int, said)
     assert kept < 50
     # Where the system hands out huge pages, 64 MB are 32 of them.
     assert plain > max(25, 2 * kept)
@@ -40,6 +44,7 @@ def test_a_big_array_gets_its_pages_once() -> None:
     [
         (["train", "--help"], None, 1),
         (["run", "--recipe", "tiny", "--help"], None, 1),
+        (["run", "--settings=x.toml", "--help"], None, 1),
         (["run", "--help"], None, 0),
         (["split", "--help"], None, 0),
         (["split"], ["train", "--help"], 0),

@@ -20,4 +20,6 @@ def keep_memory() -> bool:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is None:
         return False
-    return all(bool(set_option(one, _MOST)) for one in (_MMAP_THRESHOLD, _TRIM_THRESHOLD))
+    # Older versions of glibc take no threshold above 32 MB for mapping; then the other still helps.
+    taken = [bool(set_option(one, _MOST)) for one in (_MMAP_THRESHOLD, _TRIM_THRESHOLD)]
+    return all(taken)

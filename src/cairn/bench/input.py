@@ -128,12 +128,14 @@ def bench_input(scratch: Path, *, settings: InputBenchSettings, watch: Watch) ->
 
 
 def lay(scratch: Path, size_px: tuple[int, int], n_photos: int, watch: Watch) -> Laid:
-    """Made-up photos of a size in folders and in shards; those that are there already are kept."""
+    """Made-up photos of a size in folders and in shards; photos that were made already are kept."""
     from cairn.training.input import TrainImages
 
     root = scratch / "x".join(map(str, size_px))
     photos = make_photos(root / "photos", n_photos=n_photos, size=size_px, watch=watch)
-    shutil.rmtree(root / "shards", ignore_errors=True)
+    # What an earlier run laid of more photos must not be counted.
+    for old in ("folders", "shards"):
+        shutil.rmtree(root / old, ignore_errors=True)
     (root / "shards").mkdir()
     paths, places = [], []
     for number, photo in enumerate(photos):

@@ -83,12 +83,12 @@ class Gain:
 
 
 def gain_over(row: Row, old: Row) -> Gain:
-    """The gain of `row`; its interval is Student's over the seeds, NaN where there is one seed only."""
+    """The gain of `row`; its interval is Student's over the seeds (above ten as for ten), NaN where there is one seed only."""
     over = [ours - theirs for ours, theirs in zip(row.gaps, old.gaps, strict=True)]
     mean = statistics.mean(over)
     if len(over) < 2:
         return Gain(mean, math.nan, math.nan)
-    quantile = _T95[len(over) - 1] if len(over) <= len(_T95) else 1.96
+    quantile = _T95[min(len(over), len(_T95)) - 1]
     half = quantile * statistics.stdev(over) / math.sqrt(len(over))
     return Gain(mean, mean - half, mean + half)
 

@@ -68,8 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _may_train(given: Sequence[str]) -> bool:
-    has_recipe = any(word.split("=")[0] == "--recipe" for word in given)
-    return given[0] == "train" or (given[0] == "run" and has_recipe)
+    # The recipe may stand in a settings file.
+    names_one = any(word.split("=")[0] in ("--recipe", "--settings") for word in given)
+    trains_to_measure = tuple(given[:2]) in (
+        ("bench", "input"),
+        ("bench", "recipes"),
+        ("bench", "train"),
+    )
+    return given[0] == "train" or (given[0] == "run" and names_one) or trains_to_measure
 
 
 def _overview() -> str:

@@ -11,9 +11,9 @@ from cairn.base.settings import (
 )
 from cairn.base.watching import Watch
 from cairn.bench.parts import Row
-from cairn.bench.recipes import WAYS, TrainingWay, rows_of, ways
+from cairn.bench.recipes import TrainingWay, rows_of, ways
 from cairn.models.networks import require_torch
-from cairn.pipeline.finetuning import asked_of, images_of
+from cairn.pipeline.finetuning import asked_of, card_of, folder_name, images_of
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.steps import evaluate, import_photos, index, split, train
 from cairn.pipeline.work_folder import WorkFolder
@@ -71,12 +71,9 @@ def _of_head(
 
     recipe = way.settings(epochs=settings.old_epochs)
     asked = asked_of(place, describing, watch)
-    number = [one.name for one in WAYS].index(way.name)
-    seed = place.card("split")
-    name = f"way-{number}-{'' if seed is None else seed.settings['seed']}"
     found = finetune(
         asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config, weights=asked.weights,
-        store=place.images, folder=place.networks("bench") / name, watch=watch,
+        store=place.images, folder=place.networks("bench") / folder_name(card_of(asked, recipe)), watch=watch,
     )  # fmt: skip
     test = place.split().table.filter(part=TEST).join(
         place.catalog().images.select("image_id", "landmark_ids", "path").drop_nulls("landmark_ids"),

@@ -4,6 +4,7 @@ The digest is that of recipe, backbone and images: another setting or another ph
 old one, and the same goes on where it was broken off.
 """
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from pydantic import JsonValue
 
-from cairn.base.errors import CairnError, InputError
+from cairn.base.errors import CairnError, InputError, MissingExtra
 from cairn.base.files import Card, FileRecord, digest_json
 from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
 from cairn.base.settings.recipes import OUT_OF_TIME, Recipe
@@ -75,9 +76,10 @@ def finetuned(
     Raises InputError where there is nothing to train on or to start from, MissingExtra without torch.
     """
     require_torch(describing.backbone)
+    _require_events()
     asked = asked_of(work, describing, watch)
-    made = _card(asked, recipe)
-    folder = work.networks(name) / digest_json([made.settings, {**made.inputs}])[:12]
+    made = card_of(asked, recipe)
+    folder = work.networks(name) / folder_name(made)
     card = Card.read(folder / TRAINED / CARD)
     is_whole = card is not None and card.said.get("ended") != OUT_OF_TIME
     if card is None or not is_whole or not card.still_holds(made, root=folder / TRAINED):
@@ -208,7 +210,23 @@ def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> As
     return Asked(work, truth, tuple(sorted(shown)), backbone, backbone.weights)
 
 
-def _card(asked: Asked, recipe: Recipe) -> Card:
+def _require_events() -> None:
+    """Nothing, where what TensorBoard reads can be written; otherwise raises MissingExtra."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise MissingExtra(
+            "training a network",
+            extra="train",
+            otherwise="or take --recipe frozen, which needs none",
+        )
+
+
+def folder_name(made: Card) -> str:
+    """The name of a training's folder: another setting, image or backbone gives another one."""
+    return digest_json([made.settings, {**made.inputs}])[:12]
+
+
+def card_of(asked: Asked, recipe: Recipe) -> Card:
+    """What a training is made of, before it began."""
     from cairn.training.viewing import WAY
 
     images: list[JsonValue] = [

@@ -17,6 +17,7 @@ from cairn.training.input import Sides, TrainImages, batches_seen
 from cairn.training.landmark_heads import CosineHead, SoftmaxHead
 from cairn.training.optimising import Parts
 from cairn.training.order import Batch
+from cairn.training.samples import as_it_is
 
 _AT_ONCE = 32
 
@@ -93,10 +94,7 @@ class Val:
             Batch(0, number, rows, np.zeros(len(rows), np.uint64), len(rows))
             for number, rows in enumerate(places)
         )
-        whole = AugmentSettings(
-            side_px=self.side_px, area=(1, 1), aspect=(1, 1), rotation_deg=0, blur_chance=0, brightness=0,
-            contrast=0, saturation=0, jpeg_chance=0, erase_chance=0,
-        )  # fmt: skip
+        whole = as_it_is(AugmentSettings(side_px=self.side_px))
         for seen in batches_seen(
             self.images, batches, store=self.store, augmenting=whole,
             side_of=Sides(1, self.side_px), n_workers=self.n_workers,
