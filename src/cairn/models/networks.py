@@ -137,7 +137,9 @@ def _network(model: Any) -> "nn.Module":
             self.has_channels_last = str(getattr(model, "output_fmt", "NCHW")).endswith("NHWC")
 
         def forward(self, pixels: "Tensor") -> "tuple[Tensor, ...]":
-            maps = model.forward_features(pixels)
+            # Its own, and not the one that was given: a copy of this has a copy of it.
+            own: Any = self.model
+            maps = own.forward_features(pixels)
             return (maps.permute(0, 3, 1, 2) if self.has_channels_last else maps,)
 
     class Tokens(nn.Module):
@@ -151,7 +153,8 @@ def _network(model: Any) -> "nn.Module":
             self.has_cls = getattr(model, "cls_token", None) is not None
 
         def forward(self, pixels: "Tensor") -> "tuple[Tensor, ...]":
-            tokens = model.forward_features(pixels)
+            own: Any = self.model
+            tokens = own.forward_features(pixels)
             height = pixels.shape[2] // self.patch_height
             width = pixels.shape[3] // self.patch_width
             patches = tokens[:, self.n_prefix :].transpose(1, 2)
