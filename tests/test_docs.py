@@ -95,6 +95,7 @@ SECTIONS_OF = {
         "bench_matching",
         "bench_recipes",
         "bench_input",
+        "bench_landmark_head",
     ),
 }
 

@@ -1,6 +1,8 @@
 """`cairn train --recipe` over a work folder: a network is trained, kept, used, and not trained twice."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -138,6 +140,22 @@ def test_another_setting_begins_another_training_beside_the_old_one(
     assert main(words) == 0
     assert len(set(networks(work)) - before) == 1
     assert before <= set(networks(work))
+
+
+def test_torchrun_trains_one_network_by_two_processes_and_the_rest_is_as_ever(
+    work: Path, backbone: Path
+) -> None:
+    words = ["train", str(work), "--recipe", "arcface", "--backbone", str(backbone), *QUICK, "--seed", "7"]  # fmt: skip
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]  # fmt: skip
+    asked = [*together, "-m", "cairn", *words, "--sampled-landmarks", "3", "--name", "two"]
+    ran = subprocess.run(asked, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("best GAP on val") == 1
+    assert ran.stdout.count("fitted on ") == 1
+    (folder,) = (work / "networks/two").iterdir()
+    assert json.loads((folder / "network/card.json").read_text())["said"]["ended"] == "all epochs"
+    found = cairn.Recognizer.load(index(work, name="two").bundle).recognize(photo(1, 99))
+    assert found.landmarks
 
 
 def test_what_cannot_be_trained_is_told(work: Path, tiny_backbone: Path) -> None:

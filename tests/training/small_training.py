@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from cairn.base.seats import ALONE
 from cairn.base.settings import AugmentSettings, FinetuneSettings, TopSettings
 from cairn.images.pixels import encode_jpeg
 from cairn.images.store import FolderStore
@@ -16,6 +17,7 @@ from cairn.training.input import TrainImages
 from cairn.training.landmark_heads import CosineHead, SoftmaxHead, random_start
 from cairn.training.loop import Loop
 from cairn.training.optimising import Parts
+from cairn.training.ranks import Ranks
 
 N_LANDMARKS, N_PHOTOS, SIDE_PX = 4, 6, 48
 CONFIG = BackboneConfig.model_validate(
@@ -94,11 +96,14 @@ def small_parts(top: TopSettings, *, seed: int = 0) -> Parts:
 
 
 def small_loop(
-    folder: Path, settings: FinetuneSettings = QUICK, top: TopSettings | None = None
-) -> Loop:
+    folder: Path, settings: FinetuneSettings = QUICK, top: TopSettings | None = None,
+    ranks: Ranks | None = None,
+) -> Loop:  # fmt: skip
     """A training in `folder` on drawn photos, judged by the share of right answers on the very photos."""
-    images = drawn_images(folder / "photos")
-    store = FolderStore(folder / "photos")
+    ranks = ranks or Ranks(ALONE, torch.device("cpu"))
+    photos = folder / f"photos{ranks.seat.rank or ''}"
+    images = drawn_images(photos)
+    store = FolderStore(photos)
     top = top or TopSettings(neck_width=32, head="softmax")
 
     def judge(parts: Parts) -> tuple[float, dict[str, float]]:
@@ -107,7 +112,7 @@ def small_loop(
 
     return Loop(
         small_parts(top), images, settings, PLAIN, folder / "training", store,
-        torch.tensor([0.5] * 3), torch.tensor([0.25] * 3), judge,
+        torch.tensor([0.5] * 3), torch.tensor([0.25] * 3), judge, ranks=ranks,
     )  # fmt: skip
 
 

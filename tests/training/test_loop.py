@@ -81,13 +81,20 @@ def broken_off(folder: Path, settings: FinetuneSettings, n_steps: int) -> None:
         loop.run(Silent())
 
 
-@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("given", [{"ema": 0.0}, {"ema": 0.9}, {"sampled_landmarks": 3}])
 def test_a_run_broken_off_anywhere_ends_at_the_very_weights_of_an_undisturbed_one(
-    tmp_path: Path, ema: float
+    tmp_path: Path, given: dict[str, object]
 ) -> None:
-    settings = changed(ema=ema, save_s=0, frozen_epochs=1, growing="0.5:32", optimizer="adamw")
+    plain = {
+        "save_s": 0,
+        "frozen_epochs": 1,
+        "growing": "0.5:32",
+        "optimizer": "adamw",
+        "batch_images": 6,
+    }
+    settings = changed(**plain, **given)
     small_loop(tmp_path / "whole", settings).run(Silent())
-    for n_steps in (1, 2, 2):
+    for n_steps in (1, 3, 3):
         broken_off(tmp_path / "broken", settings, n_steps)
     small_loop(tmp_path / "broken", settings).run(Silent())
     assert differing(tmp_path / "whole", tmp_path / "broken") == []
@@ -166,6 +173,16 @@ def test_it_ends_where_nothing_gets_better(tmp_path: Path) -> None:
     assert (outcome.because, outcome.best_epoch, outcome.n_steps) == ("no better score", 1, 9)
 
 
+def test_the_running_mean_answers_by_its_own_weights(tmp_path: Path) -> None:
+    loop = small_loop(tmp_path, changed(ema=0.9))
+    pixels = torch.rand(2, 3, 48, 48)
+    with torch.no_grad():
+        before = loop.judged().net(pixels)
+        for parameter in loop.parts.model.parameters():
+            parameter.add_(1)
+        assert torch.equal(loop.judged().net(pixels), before)
+
+
 def test_the_best_epoch_is_kept_and_every_step_is_told(tmp_path: Path) -> None:
     loop = small_loop(tmp_path)
     scores = iter([0.2, 0.9, 0.4])
@@ -181,7 +198,7 @@ def test_the_best_epoch_is_kept_and_every_step_is_told(tmp_path: Path) -> None:
     assert [line["step"] for line in steps] == list(range(1, 10))
     assert all(line["gradient_norm"] and line["images_per_s"] for line in steps)
     loop.load_best()
-    ours = loop._both.state_dict()
+    ours = loop._stepper.both.state_dict()
     assert all(torch.equal(value, ours[name]) for name, value in best.of("both").items())
 
 

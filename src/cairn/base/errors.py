@@ -5,6 +5,7 @@ CairnError
 │   └── SettingsError one or more settings are wrong; all of them are told together
 ├── MissingExtra      an optional part of Cairn is not installed
 ├── Stopped           long work was asked to end before it was done; what was done is kept
+├── RankLost          of several processes that train together, another has ended or no longer answers
 ├── DiskError         the disk is full or refuses; nothing half-written is left behind
 └── BundleError       a bundle or backbone folder is incomplete, altered or of another make
 
@@ -55,6 +56,10 @@ def _missing_extra(what: str, extra: str, otherwise: str) -> MissingExtra:
 
 class Stopped(CairnError):
     """Long work was asked to end before it was done; what was done is kept."""
+
+
+class RankLost(CairnError):
+    """Of several processes that train together, another has ended or no longer answers."""
 
 
 class DiskError(CairnError):

@@ -1,5 +1,6 @@
 """The commands that make a recogniser: demo, run, import, split, train, index, evaluate."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from cairn.cli.display import TerminalWatch, program, say, table, warn
 from cairn.cli.fetching import HOSTS, URLS, downloaded
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.cli.live import Signals, attended
+from cairn.cli.seating import seat_of
 from cairn.pipeline.downloading import Addresses
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import (
@@ -51,6 +53,7 @@ from cairn.pipeline.steps import (
     run,
     split,
     train,
+    train_along,
 )
 from cairn.records.catalog import FAILED
 
@@ -222,14 +225,19 @@ def train_command(arguments: Sequence[str]) -> int:
         has_recipe=True,
     )
     given = parse("train", summary, shape, arguments)
+    seat = seat_of(os.environ)
+    name, describing = _name(given), given.settings("describe", DescribeSettings)
+    settings, recipe = given.settings("train", TrainSettings), recipe_given(given)
+    if not seat.leads:
+        is_done = train_along(
+            given.words["WORK"], seat=seat, name=name, describing=describing, settings=settings,
+            recipe=recipe,
+        )  # fmt: skip
+        return 0 if is_done else 1
     done = train(
-        given.words["WORK"],
-        name=_name(given),
-        describing=given.settings("describe", DescribeSettings),
-        settings=given.settings("train", TrainSettings),
-        recipe=recipe_given(given),
-        watch=TerminalWatch(),
-    )
+        given.words["WORK"], name=name, describing=describing, settings=settings, recipe=recipe,
+        seat=seat, watch=TerminalWatch(),
+    )  # fmt: skip
     say(trained(done))
     say(f"fitted: {done.folder}")
     say(f"next: {program()} index {done.work.root}{_named(done.name)}")

@@ -29,6 +29,7 @@ from cairn.cli.measuring_matching import MATCHING_SUMMARY, bench_matching_comman
 from cairn.cli.measuring_options import FOLDER, NOTES, WORK
 from cairn.cli.measuring_recipes import RECIPES_SUMMARY, bench_recipes_command
 from cairn.cli.measuring_scrub import SCRUB_SUMMARY, bench_scrub_command
+from cairn.cli.measuring_training import LANDMARK_HEAD_SUMMARY, bench_landmark_head_command
 from cairn.engines.local import processors
 from cairn.models.backbones import open_backbone
 from cairn.models.runtimes.openvino import processor
@@ -44,7 +45,7 @@ def bench_command(arguments: Sequence[str]) -> int:
     """Measure a stage against its peers or its limit, in one run."""
     if not arguments or arguments[0] in ("-h", "--help"):
         say("usage: cairn bench NAME [...]\n")
-        say("\n".join(f"  {name:<8} {summary}" for name, (summary, _) in BENCHES.items()))
+        say("\n".join(f"  {name:<13} {summary}" for name, (summary, _) in BENCHES.items()))
         return 0 if arguments else 2
     if arguments[0] not in BENCHES:
         near = nearest_name(arguments[0], BENCHES)
@@ -246,6 +247,7 @@ BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         _download,
     ),
     "input": (INPUT_SUMMARY, bench_input_command),
+    "landmark-head": (LANDMARK_HEAD_SUMMARY, bench_landmark_head_command),
     "matching": (MATCHING_SUMMARY, bench_matching_command),
     "neighbors": (
         "seconds, recall and memory of the neighbours of all among all, to a million",

@@ -68,12 +68,14 @@ def _of_head(
     from cairn.training.finetuning import finetune
     from cairn.training.judging import Val
     from cairn.training.machine import workers_of
+    from cairn.training.ranks import Ranks
 
     recipe = way.settings(epochs=settings.old_epochs)
     asked = asked_of(place, describing, watch)
     found = finetune(
         asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config, weights=asked.weights,
         store=place.images, folder=place.networks("bench") / folder_name(card_of(asked, recipe)), watch=watch,
+        ranks=Ranks.alone(),
     )  # fmt: skip
     test = place.split().table.filter(part=TEST).join(
         place.catalog().images.select("image_id", "landmark_ids", "path").drop_nulls("landmark_ids"),

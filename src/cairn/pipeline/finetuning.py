@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 from pydantic import JsonValue
 
-from cairn.base.errors import CairnError, InputError, MissingExtra
+from cairn.base.errors import CairnError, InputError, MissingExtra, Stopped
 from cairn.base.files import Card, FileRecord, digest_json
+from cairn.base.seats import ALONE, Seat
 from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
-from cairn.base.settings.recipes import OUT_OF_TIME, Recipe
+from cairn.base.settings.recipes import FROZEN, OUT_OF_TIME, Recipe
 from cairn.base.versions import versions
-from cairn.base.watching import Watch
+from cairn.base.watching import Silent, Watch
 from cairn.bundles import NetworkTraining
 from cairn.models.backbones import open_backbone
 from cairn.models.folders import CONFIG, NETWORK, Backbone
@@ -32,7 +33,9 @@ from cairn.stages.train import truth_positions
 from cairn.version import __version__
 
 if TYPE_CHECKING:
+    from cairn.training.finetuning import Finetuned
     from cairn.training.input import TrainImages
+    from cairn.training.ranks import Ranks
 
 # What changes nothing of the weights that come out in the end.
 _OF_NO_ACCOUNT = {"workers", "save_s", "time"}
@@ -68,26 +71,83 @@ class Asked:
         return images_of(self.truth.filter(pl.col("part") == VAL), self.landmark_ids)
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """What is trained, how, and the folder in which it lies."""
+
+    asked: Asked
+    recipe: Recipe
+    made: Card
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints and the network lie."""
+        return self.asked.work.networks(self.name) / folder_name(self.made)
+
+    def card(self) -> Card | None:
+        """The card of the network, where it lies there, trained to its end."""
+        card = Card.read(self.folder / TRAINED / CARD)
+        if card is None or card.said.get("ended") == OUT_OF_TIME:
+            return None
+        return card if card.still_holds(self.made, root=self.folder / TRAINED) else None
+
+
 def finetuned(
-    work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch
-) -> DescribeSettings:
+    work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch,
+    seat: Seat = ALONE,
+) -> DescribeSettings:  # fmt: skip
     """How images are described by the network that the recipe makes; it is trained where it is not there yet.
 
-    Raises InputError where there is nothing to train on or to start from, MissingExtra without torch.
+    seat: of the process that leads, where several train together; the others have to call `trained_along`.
+    Raises InputError where there is nothing to train on or to start from, MissingExtra without torch, RankLost where
+    another process has ended.
     """
+    prepared = _together(work, name, recipe, describing, watch, seat)
+    return _described_by(prepared.folder / TRAINED, recipe, describing)
+
+
+def trained_along(
+    work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, seat: Seat
+) -> bool:
+    """Whether the training in which this process takes part, but does not lead, came to its end.
+
+    Where not, the process that leads has said why. Nothing is written here.
+    Raises what `finetuned` raises.
+    """
+    if recipe.name == FROZEN:
+        return True
+    try:
+        _together(work, name, recipe, describing, Silent(), seat)
+    except Stopped:
+        return False
+    return True
+
+
+def _together(
+    work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch, seat: Seat
+) -> _Prepared:  # fmt: skip
+    """What was prepared, and is trained now; all processes of a training go this way."""
     require_torch(describing.backbone)
     _require_events()
-    asked = asked_of(work, describing, watch)
-    made = card_of(asked, recipe)
-    folder = work.networks(name) / folder_name(made)
-    card = Card.read(folder / TRAINED / CARD)
-    is_whole = card is not None and card.said.get("ended") != OUT_OF_TIME
-    if card is None or not is_whole or not card.still_holds(made, root=folder / TRAINED):
-        page = _page(asked, recipe, made, folder, name, said=_this_machine(recipe))
-        _train(asked, recipe, made, folder, page=page, watch=watch)
-    elif not (page := _page(asked, recipe, made, folder, name, said=card.said)).is_there():
-        page.write(str(card.said["ended"]))
-    return _described_by(folder / TRAINED, recipe, describing)
+    from cairn.training.ranks import joined
+
+    def prepared() -> _Prepared:
+        asked = asked_of(work, describing, watch)
+        return _Prepared(asked, recipe, card_of(asked, recipe), name)
+
+    with joined(seat) as ranks:
+        found = ranks.in_turn(prepared)
+        ranks.require_same(int(found.folder.name, 16), "images, backbones or settings")
+        card = found.card()
+        (is_trained,) = ranks.as_first([card is not None])
+        if not is_trained:
+            _train(found, watch, ranks)
+        elif card is not None and ranks.leads:
+            page = _page(found, said=card.said)
+            if not page.is_there():
+                page.write(str(card.said["ended"]))
+    return found
 
 
 def trained_network(folder: Path) -> NetworkTraining | None:
@@ -101,35 +161,45 @@ def trained_network(folder: Path) -> NetworkTraining | None:
     return NetworkTraining.model_validate({**told, **more})
 
 
-def _train(
-    asked: Asked, recipe: Recipe, made: Card, folder: Path, *, page: TrainingPage, watch: Watch
-) -> None:
+def _train(prepared: _Prepared, watch: Watch, ranks: "Ranks") -> None:
     from cairn.training.finetuning import finetune
-    from cairn.training.network_out import HEAD, write_backbone
 
-    page.write(RUNNING)
-    watch.note(f"how it goes, written anew after each epoch: {page.path}")
+    asked, recipe = prepared.asked, prepared.recipe
+    page = _page(prepared, said=_this_machine(recipe))
+    if ranks.leads:
+        page.write(RUNNING)
+        watch.note(f"how it goes, written anew after each epoch: {page.path}")
     try:
         found = finetune(
-            asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config, weights=asked.weights,
-            store=asked.work.images, folder=folder / CHECKPOINTS, watch=watch, after_epoch=page.after_epoch,
+            asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config,
+            weights=asked.weights, store=asked.work.images, folder=prepared.folder / CHECKPOINTS,
+            watch=watch, ranks=ranks, after_epoch=page.after_epoch,
         )  # fmt: skip
     except (CairnError, KeyboardInterrupt) as error:
-        page.write(str(error) or BY_HAND)
+        if ranks.leads:
+            page.write(str(error) or BY_HAND)
         raise
-    outcome = found.outcome
+    if ranks.leads:
+        _keep(found, prepared, page, watch)
+
+
+def _keep(found: "Finetuned", prepared: _Prepared, page: TrainingPage, watch: Watch) -> None:
+    """The trained network lies in its folder, with its card, and its page is written."""
+    from cairn.training.network_out import HEAD, write_backbone
+
+    outcome, recipe, folder = found.outcome, prepared.recipe, prepared.folder
     with whole_folder(folder / TRAINED) as fresh:
         write_backbone(
-            found.parts.net, found.parts.head, fresh, config=asked.backbone.config, top=recipe.top,
-            side_px=recipe.augment.side_px,
+            found.parts.net, found.parts.head, fresh, config=prepared.asked.backbone.config,
+            top=recipe.top, side_px=recipe.augment.side_px,
         )  # fmt: skip
         outputs = {file: FileRecord.of(fresh / file) for file in (CONFIG, NETWORK, HEAD)}
         said: dict[str, JsonValue] = {
             "ended": outcome.because, "steps": outcome.n_steps, "best_gap_on_val": outcome.best,
             "best_epoch": outcome.best_epoch, "images_lost": outcome.n_lost,
-            "landmarks": list(asked.landmark_ids), **_this_machine(recipe),
+            "landmarks": list(prepared.asked.landmark_ids), **_this_machine(recipe),
         }  # fmt: skip
-        made.model_copy(update={"outputs": outputs, "said": said}).write(fresh / CARD)
+        prepared.made.model_copy(update={"outputs": outputs, "said": said}).write(fresh / CARD)
     page.write(outcome.because)
     watch.note(
         f"trained: {outcome.n_steps:,} steps ({outcome.because}), best GAP on val {outcome.best:.3f} after epoch "
@@ -144,19 +214,12 @@ def _this_machine(recipe: Recipe) -> dict[str, JsonValue]:
     return {"machine": machine_words(recipe.finetune.arithmetic), "versions": {**versions()}}
 
 
-def _page(
-    asked: Asked,
-    recipe: Recipe,
-    made: Card,
-    folder: Path,
-    name: str,
-    *,
-    said: Mapping[str, JsonValue],
-) -> TrainingPage:
+def _page(prepared: _Prepared, *, said: Mapping[str, JsonValue]) -> TrainingPage:
     """The page of the training; `said`: by its card, or of this machine."""
+    asked, made, folder = prepared.asked, prepared.made, prepared.folder
     known = said.get("versions")
     return TrainingPage(
-        work=asked.work, name=name, key=folder.name, recipe=recipe, checkpoints=folder / CHECKPOINTS,
+        work=asked.work, name=prepared.name, key=folder.name, recipe=prepared.recipe, checkpoints=folder / CHECKPOINTS,
         train=asked.rows(TRAIN), val=asked.rows(VAL), landmark_ids=asked.landmark_ids, images=asked.train_images,
         about={
             "Start": f"{asked.backbone.name} ({asked.backbone.config.architecture})",

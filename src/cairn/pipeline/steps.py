@@ -7,6 +7,7 @@ from pathlib import Path
 from cairn.base.checks import counted
 from cairn.base.errors import InputError, Stopped
 from cairn.base.files import Card, digest_file
+from cairn.base.seats import ALONE, Seat
 from cairn.base.settings import (
     DescribeSettings,
     EvaluateSettings,
@@ -22,7 +23,7 @@ from cairn.images.fetch.causes import FetchCause
 from cairn.models.embedder import open_embedder
 from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.downloading import Addresses
-from cairn.pipeline.finetuning import finetuned
+from cairn.pipeline.finetuning import finetuned, trained_along
 from cairn.pipeline.fitting import (
     Described,
     described,
@@ -142,11 +143,13 @@ def train(
     describing: DescribeSettings | None = None,
     settings: TrainSettings | None = None,
     recipe: Recipe | None = None,
+    seat: Seat = ALONE,
     watch: Watch | None = None,
 ) -> Trained:
     """Head, whitening, fusion and calibration fitted on train and val of `work`; see docs/train.md.
 
     recipe: how the network is trained first, unless the settings say `frozen`; None: as their recipe says.
+    seat: where several processes train the network together, that of the one that leads; the others `train_along`.
     Raises InputError where nothing was split, or there is nothing to tell apart, MissingExtra where a network is to be
     trained without torch.
     """
@@ -156,10 +159,30 @@ def train(
     with place.locked():
         way = describing or DescribeSettings()
         if chosen.recipe != FROZEN:
-            way = finetuned(place, name, recipe or Recipe.named(chosen.recipe), way, shown)
+            way = finetuned(place, name, recipe or Recipe.named(chosen.recipe), way, shown, seat)
         project = described(place, way, shown)
         fitted = fit_project(project, name, settings=chosen, watch=shown)
     return _trained(place, name, fitted, chosen)
+
+
+def train_along(
+    work: str | Path,
+    *,
+    seat: Seat,
+    name: str = DEFAULT_MODEL,
+    describing: DescribeSettings | None = None,
+    settings: TrainSettings | None = None,
+    recipe: Recipe | None = None,
+) -> bool:
+    """Whether a training that another process leads by `train`, with the same arguments, came to its end.
+
+    It takes part in what the network learns, and writes nothing. Where the answer is no, the other one says why.
+    Raises InputError and RankLost as `train` does.
+    """
+    place, chosen = WorkFolder(Path(work)), settings or TrainSettings()
+    model_name(name)
+    way = describing or DescribeSettings()
+    return trained_along(place, name, recipe or Recipe.named(chosen.recipe), way, seat)
 
 
 def _trained(place: WorkFolder, name: str, fitted: Fitted, settings: TrainSettings) -> Trained:

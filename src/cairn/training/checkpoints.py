@@ -19,8 +19,9 @@ _PROGRESS = "progress"
 
 @dataclass(frozen=True)
 class Kept:
-    """What a checkpoint holds: tensors by name, and what else there is to know, as JSON."""
+    """What the checkpoint at `path` holds: tensors by name, and what else there is to know, as JSON."""
 
+    path: Path
     tensors: Mapping[str, Tensor]
     progress: Mapping[str, JsonValue]
 
@@ -69,7 +70,7 @@ def read_checkpoint(path: Path) -> Kept | None:
             f"{path} cannot be read ({error}); a checkpoint of cairn train was expected; remove it to begin anew, or "
             "bring back the whole file"
         ) from error
-    return Kept(tensors, progress)
+    return Kept(path, tensors, progress)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ from cairn.training.landmark_heads import CosineHead, SoftmaxHead, random_start
 from cairn.training.loop import Loop, Outcome
 from cairn.training.machine import workers_of
 from cairn.training.optimising import Parts
+from cairn.training.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,25 @@ class Finetuned:
 
 def finetune(
     train: TrainImages, val: TrainImages, recipe: Recipe, *, config: BackboneConfig, weights: Path | None,
-    store: ImageStore, folder: Path, watch: Watch, after_epoch: Callable[[Answers | None], None] = lambda best: None,
+    store: ImageStore, folder: Path, watch: Watch, ranks: Ranks,
+    after_epoch: Callable[[Answers | None], None] = lambda best: None,
 ) -> Finetuned:  # fmt: skip
     """The network of the best epoch on val; goes on from the checkpoints in `folder` where there are some.
 
+    ranks: who trains together, all with the same arguments; rank 0 has the best network in the end, the others the last.
     weights: a safetensors file to start from; None: random ones. val may hold distractors; both have positions of
-    the same landmarks. after_epoch: gets the answers on val of each epoch that is the best so far, None after others.
+    the same landmarks. after_epoch: gets the answers on val of each epoch that is the best so far, None after others;
+    on rank 0 alone.
     Raises InputError where a part is empty or training cannot go on, DiskError where the disk is full.
     """
     _require_images(train, val)
+    _require_enough(recipe.finetune.batch_images, ranks.world)
     top, settings = recipe.top, recipe.finetune
     mean, deviation = pixel_scale(top, config.pretrained_cfg)
     parts = make_parts(train, recipe, config=config, weights=weights)
     side_px = recipe.augment.side_px
-    val_images = Val(val, store, side_px, mean, deviation, workers_of(settings.workers))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    n_workers = workers_of(settings.workers, ranks.seat)
+    val_images = Val(val, store, side_px, mean, deviation, n_workers, ranks)
     answers = Answers.none()
 
     def judge(judged: Parts) -> tuple[float, dict[str, float]]:
@@ -65,10 +70,11 @@ def finetune(
 
     loop = Loop(
         parts, train, settings, recipe.augment, folder, store, mean, deviation, judge,
-        lambda is_best: after_epoch(answers if is_best else None), device,
+        lambda is_best: after_epoch(answers if is_best else None), ranks,
     )  # fmt: skip
     outcome = loop.run(watch)
-    loop.load_best()
+    if ranks.leads:
+        loop.load_best()
     loop.parts.net.cpu().eval()
     loop.parts.head.cpu().eval()
     return Finetuned(loop.parts, outcome, mean, deviation)
@@ -99,6 +105,14 @@ def _head(train: TrainImages, top: TopSettings, width: int, seed: int) -> nn.Mod
     return CosineHead(
         start, scale=top.scale, margins=margins, weights=weights, smoothing=top.label_smoothing
     )
+
+
+def _require_enough(batch_images: int, world: int) -> None:
+    if batch_images < world:
+        raise InputError(
+            f"a step of {batch_images} images was to be shared by {world} processes; at least one for each was expected; "
+            f"give --batch-images {32 * world}, or start fewer processes"
+        )
 
 
 def _require_images(train: TrainImages, val: TrainImages) -> None:

@@ -1,7 +1,7 @@
 """What a network and its head are worth: their answers on val, distractors among them, scored by GAP."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from cairn.training.input import Sides, TrainImages, batches_seen
 from cairn.training.landmark_heads import CosineHead, SoftmaxHead
 from cairn.training.optimising import Parts
 from cairn.training.order import Batch
+from cairn.training.ranks import Ranks
 from cairn.training.samples import as_it_is
 
 _AT_ONCE = 32
@@ -40,6 +41,7 @@ class Val:
     """The images that training is judged on, distractors (targets all -1) among them, each seen whole.
 
     side_px: of the square that they are squashed to. mean, deviation: as in the loop.
+    ranks: who shares the work; each answers for some of the images, and all have the answers then.
     """
 
     images: TrainImages
@@ -48,6 +50,7 @@ class Val:
     mean: Tensor
     deviation: Tensor
     n_workers: int = 0
+    ranks: Ranks = field(default_factory=Ranks.alone)
 
     def judge(self, parts: Parts) -> tuple[float, dict[str, float]]:
         """The score of the answers of a network and its head."""
@@ -70,18 +73,22 @@ class Val:
     def answers(self, parts: Parts) -> Answers:
         """The landmark with the highest logit for each image, and how sure that is: its probability, or its cosine."""
         device = next(parts.net.parameters()).device
-        found: list[tuple[Tensor, Tensor]] = []
+        n_images = len(self.images.image_ids)
+        landmarks = torch.zeros(n_images, dtype=torch.int64)
+        scores = torch.zeros(n_images, dtype=torch.float64)
         with torch.inference_mode():
-            for pixels in self._seen():
+            for rows, pixels in self._seen():
                 shown = normalised(
                     pixels.to(device), self.mean.to(device), self.deviation.to(device)
                 )
-                found.append(_surest(parts, parts.net(shown)))
-        landmarks, scores = (torch.cat(one).cpu().numpy() for one in zip(*found, strict=True))
-        return Answers(landmarks.astype(np.int64), scores.astype(np.float64))
+                found, sure = _surest(parts, parts.net(shown))
+                landmarks[rows], scores[rows] = found.cpu(), sure.cpu().double()
+        # An image that another rank answers for is 0 here.
+        self.ranks.add_up([landmarks, scores])
+        return Answers(landmarks.numpy(), scores.numpy())
 
-    def _seen(self) -> Iterator[Tensor]:
-        """The pixels of the images, in order.
+    def _seen(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Which images, and their pixels, of those that fall to this rank.
 
         Raises InputError where one can no longer be read: what is judged must be the same each time.
         """
@@ -90,9 +97,10 @@ class Val:
             np.arange(first, min(first + _AT_ONCE, n_images))
             for first in range(0, n_images, _AT_ONCE)
         ]
+        own = places[self.ranks.seat.rank :: self.ranks.world]
         batches = (
             Batch(0, number, rows, np.zeros(len(rows), np.uint64), len(rows))
-            for number, rows in enumerate(places)
+            for number, rows in enumerate(own)
         )
         whole = as_it_is(AugmentSettings(side_px=self.side_px))
         for seen in batches_seen(
@@ -104,7 +112,7 @@ class Val:
                     f"{seen.n_lost} images of val could not be read; all were expected, as they were checked when they "
                     "were kept; bring the photos back, or import them again"
                 )
-            yield seen.pixels
+            yield torch.from_numpy(seen.batch.rows), seen.pixels
 
 
 def _surest(parts: Parts, descriptors: Tensor) -> tuple[Tensor, Tensor]:

@@ -115,6 +115,11 @@ class SoftmaxHead(nn.Module):
         self.register_buffer("weights", _weights_of(start, weights))
         self.smoothing = smoothing
 
+    @property
+    def n_landmarks(self) -> int:
+        """How many landmarks there are."""
+        return len(self.rows)
+
     def logits(self, vectors: Tensor, sampled: SampledLandmarks | None = None) -> Tensor:
         """[B, L], or [B, n] of a sample: how much speaks for each landmark. vectors: [B, D]."""
         _require_width(vectors, self.rows.shape[1])
@@ -142,11 +147,12 @@ class CosineHead(nn.Module):
     margins: [L], radians, 0 to below π/2; all 0 if left out. scale: what cosines are multiplied with.
     weights: [L], what an image of each landmark counts; 1 if left out. smoothing: 0 to below 1.
 
-    Memory: centres and their gradient take 4 · L · S · D bytes each, 1.25 GB at 203,094 × 3 × 512, and
-    the cosines to all of them a few tables of 4 · B · L · S. With a sample of n landmarks the gradient
-    is a sparse tensor of n · S rows, and a step takes, beside the centres, at most about
-    4 · (6 · n · S · D + 3 · B · n · S + 8 · B · n) bytes, however many landmarks there are: 0.8 GB at
-    n = 20,000, S = 3, D = 512, B = 64. SparseAdam, Adagrad and SGD without momentum take such gradients.
+    Memory, beside what the network takes, with L · S rows of D numbers: centres, their gradient and what AdamW remembers
+    take 4 · L · S · D bytes each, 1.25 GB at 203,094 × 3 × 512; a step takes twice that again for a while, and some tables
+    of B rows: in all at most 4 · (6 · L · S · D + 5 · B · L · S + 8 · B · L), 8.7 GB at B = 64.
+    With a sample of n landmarks the gradient is a sparse tensor of n · S rows, which `learn_rows_lazily` takes, and
+    remembers a number a row: in all at most 4 · (L · S · D + L · S + 6 · n · S · D + 3 · B · n · S + 8 · B · n), 2.1 GB at
+    n = 20,000.
     Raises InputError for another shape, or numbers out of range.
     Source: Deng, Guo, Xue, Zafeiriou, arXiv:1801.07698 (ArcFace); Deng, Guo, Liu, Gong, Zafeiriou,
     Sub-center ArcFace, ECCV 2020.
@@ -175,10 +181,11 @@ class CosineHead(nn.Module):
         """
         _require_width(vectors, self.centres.shape[1])
         with _without_autocast(vectors):
-            picked = in_full(_picked(self.centres, sampled, n_each=self.n_centres))
-            centres = functional.normalize(picked, dim=1, eps=_SHORTEST)
+            centres = in_full(_picked(self.centres, sampled, n_each=self.n_centres))
             unit = functional.normalize(in_full(vectors), dim=1, eps=_SHORTEST)
-            cosines = unit @ centres.T
+            # Divided here and not before, as normalised centres would be another table as large as they are.
+            lengths = torch.linalg.vector_norm(centres, dim=1).clamp(min=_SHORTEST)
+            cosines: Tensor = (unit @ centres.T) / lengths
             return cosines.view(len(cosines), -1, self.n_centres).max(dim=2).values
 
     def logits(self, vectors: Tensor) -> Tensor:
@@ -203,6 +210,17 @@ class CosineHead(nn.Module):
             cosines, columns.to(cosines.device), margins=margins, scale=self.scale
         )
         return _losses(logits, columns, sampled, self.smoothing) * _counted(truths, self.weights)
+
+
+def sampled_for(
+    head: nn.Module, targets: Tensor, *, n_sampled: int, rng: np.random.Generator
+) -> SampledLandmarks | None:
+    """As many of the head's landmarks as a step is to see, those of `targets` among them; None: all of them."""
+    if not isinstance(head, SoftmaxHead | CosineHead):
+        raise TypeError(f"a landmark head was expected, not {type(head).__name__}")
+    if not 0 < n_sampled < head.n_landmarks:
+        return None
+    return sample_landmarks(targets, n_landmarks=head.n_landmarks, n_sampled=n_sampled, rng=rng)
 
 
 def _picked(kept: Tensor, sampled: SampledLandmarks | None, *, n_each: int = 1) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
+from cairn.base.seats import ALONE, Seat
 from cairn.engines.local import processors
 
 
@@ -31,9 +32,13 @@ def _processor_has_bf16() -> bool:
     )
 
 
-def workers_of(asked: int) -> int:
-    """How many processes decode; -1: one for each processor but one, where there are more than two."""
-    return asked if asked >= 0 else max(0, processors() - 1 if processors() > 2 else 0)
+def workers_of(asked: int, seat: Seat = ALONE) -> int:
+    """How many processes decode for one that trains; -1: one for each processor but one, where there are more than two.
+
+    Where several train on this machine, each has its share of the processors.
+    """
+    own = processors() // seat.local_world
+    return asked if asked >= 0 else max(0, own - 1 if own > 2 else 0)
 
 
 def machine_words(arithmetic: str) -> str:

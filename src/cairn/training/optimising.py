@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cairn.base.settings import FinetuneSettings
 from cairn.training.descriptor_net import DescriptorNet, Layers, freeze
+from cairn.training.lazy_rows import learn_rows_lazily
 
 _MOMENTUM = 0.9
 
@@ -70,7 +72,8 @@ def frozen_share(settings: FinetuneSettings, epoch: int) -> float:
 
 
 def optimizer_of(parts: Parts, settings: FinetuneSettings) -> torch.optim.Optimizer:
-    """An optimiser of all parameters, each group with its `share` of the highest learning rate.
+    """An optimiser of all parameters, each group with its `share` of the highest learning rate; rows of a head that a step
+    does not see learn lazily, see `learn_rows_lazily`.
 
     Biases, scales and other single numbers do not decay. Frozen parameters are in it and get no gradient, so that a
     network can be thawed while it runs.
@@ -80,10 +83,40 @@ def optimizer_of(parts: Parts, settings: FinetuneSettings) -> torch.optim.Optimi
          "weight_decay": settings.weight_decay if decays else 0.0}
         for share, decays, parameters in _groups(parts, settings)
     ]  # fmt: skip
+    optimizer = _of_kind(groups, settings)
+    learn_rows_lazily(optimizer)
+    return optimizer
+
+
+# Any: torch takes groups with what keys one likes.
+def _of_kind(groups: list[dict[str, Any]], settings: FinetuneSettings) -> torch.optim.Optimizer:
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=_MOMENTUM, nesterov=True)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=settings.learning_rate)
+
+
+def whole_gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    """The gradients that there are, to be changed in place; of sparse ones the values, each row once, in order."""
+    found = []
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        if parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+            found.append(parameter.grad.values())
+        else:
+            found.append(parameter.grad)
+    return found
+
+
+def clip(gradients: list[Tensor], *, longest: float) -> float:
+    """How long all gradients together were; they are at most `longest` from now on, in place."""
+    length = float(nn.utils.get_total_norm(gradients))
+    if length > longest:
+        for gradient in gradients:
+            gradient.mul_(longest / (length + 1e-6))
+    return length
 
 
 def set_rates(optimizer: torch.optim.Optimizer, highest: float, share: float) -> None:

@@ -59,8 +59,8 @@ class Batch:
     epoch, step: counted from 0; steps go on through all epochs.
     rows: [B] the images, as places in the lists that the order was made of.
     keys: [B] what the augmentation of each is drawn from, see `keys.generator_of`.
-    n_together: images of all ranks in this step. Where ranks average their gradients, the loss of a rank is the sum
-    over its images × ranks / n_together; so the gradient is that of one process.
+    n_together: images of all ranks in this step. Where ranks add up their gradients, the loss of a rank is the sum over
+    its images / n_together (× ranks where they average them); so the gradient is that of one process.
     """
 
     epoch: int
@@ -68,6 +68,18 @@ class Batch:
     rows: Rows
     keys: Keys
     n_together: int
+
+
+def shares(n_images: int, rank: int, world: int, *, n_parts: int = 1) -> list[Rows]:
+    """Which of a batch's images fall to a rank, as places in it: an array for each part that the batch is taken in.
+
+    The batch is cut into parts one after the other, and each part into the shares of ranks 0, 1, …; sizes differ by one
+    at most. So all ranks together see in each part the images that one process sees in it.
+    """
+    return [
+        part[len(part) * rank // world : len(part) * (rank + 1) // world]
+        for part in np.array_split(np.arange(n_images), n_parts)
+    ]
 
 
 class Order:
@@ -137,6 +149,7 @@ class Order:
         world: int = 1,
         *,
         last: LastBatch = "short",
+        n_parts: int = 1,
     ) -> Iterator[Batch]:
         """The batches of one epoch that fall to a rank.
 
@@ -145,11 +158,12 @@ class Order:
         last: what becomes of the last batch of an epoch where the sizes do not divide. "short": it has what is left,
         so nothing is added, and a rank may get no image at all. "filled": it goes on with the first images of the
         same epoch, under other keys, so all batches have one size.
+        n_parts: how many parts a batch is taken in, each of which is shared; see `shares`.
         Raises InputError where a number is out of its range or `last` is unknown.
         """
         _check_number("epoch", epoch)
         _check_sharing(batch_size, rank, world, last)
-        return self._cut(epoch, 0, batch_size, (rank, world), last)
+        return self._cut(epoch, 0, batch_size, (rank, world, n_parts), last)
 
     def from_step(
         self,
@@ -159,6 +173,7 @@ class Order:
         world: int = 1,
         *,
         last: LastBatch = "short",
+        n_parts: int = 1,
     ) -> Iterator[Batch]:
         """The batches from a step on, epoch after epoch without end: how to go on once `step` steps were taken.
 
@@ -168,10 +183,10 @@ class Order:
         """
         _check_number("step", step)
         _check_sharing(batch_size, rank, world, last)
-        return self._endless(step, batch_size, (rank, world), last)
+        return self._endless(step, batch_size, (rank, world, n_parts), last)
 
     def _endless(
-        self, step: int, batch_size: int, share: tuple[int, int], last: LastBatch
+        self, step: int, batch_size: int, share: tuple[int, int, int], last: LastBatch
     ) -> Iterator[Batch]:
         epoch, n_done = divmod(step, self.n_batches(batch_size))
         while True:
@@ -179,15 +194,15 @@ class Order:
             epoch, n_done = epoch + 1, 0
 
     def _cut(
-        self, epoch: int, first: int, batch_size: int, share: tuple[int, int], last: LastBatch
+        self, epoch: int, first: int, batch_size: int, share: tuple[int, int, int], last: LastBatch
     ) -> Iterator[Batch]:
         rows, keys = self._epoch(epoch)
-        rank, world = share
+        rank, world, n_parts = share
         n_batches = self.n_batches(batch_size)
         for number in range(first, n_batches):
             start = number * batch_size
             n = batch_size if last == "filled" else min(batch_size, len(rows) - start)
-            places = np.arange(start + n * rank // world, start + n * (rank + 1) // world)
+            places = start + np.concatenate(shares(n, rank, world, n_parts=n_parts))
             own_keys = keys[places % len(rows)]
             for lap in range(1, 1 + (start + n - 1) // len(rows)):
                 own_keys = np.where(places >= lap * len(rows), scattered(own_keys), own_keys)

@@ -120,3 +120,14 @@ class NeighborsBenchSettings(Settings):
     width: int = Field(128, ge=2, le=4096, description="numbers in one descriptor")
     n_neighbors: int = Field(10, ge=1, le=1000, description="neighbours of each")
     seed: int = Field(0, ge=0, description="another seed makes up others")
+
+
+class LandmarkHeadBenchSettings(Settings):
+    """The landmark head whose training is measured."""
+
+    n_landmarks: int = Field(203_094, ge=64, description="landmarks of the head")
+    centres: int = Field(3, ge=1, le=16, description="centres of each landmark")
+    width: int = Field(512, ge=1, le=65_536, description="numbers in a descriptor")
+    batch_images: int = Field(64, ge=1, description="images in one step")
+    sampled: int = Field(20_000, ge=32, description="landmarks that a step sees, where not all")
+    steps: int = Field(6, ge=2, le=1000, description="steps of each way; the first is not timed")

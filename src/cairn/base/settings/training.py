@@ -153,6 +153,9 @@ class FinetuneSettings(Settings):
     sampling: Literal["as they are", "balanced", "square root"] = Field(
         "square root", description="how often a landmark of n photos is seen in an epoch: n times, all alike, or by √n"
     )  # fmt: skip
+    sampled_landmarks: int = Field(
+        0, ge=0, description="landmarks among which a step tells its images' own, which are always with them; the others are drawn anew; 0: all"
+    )  # fmt: skip
     growing: Annotated[tuple[str, ...], BeforeValidator(words), AfterValidator(_rising_sides)] = (
         Field(
             (), description="smaller sides at first: until which share of the steps, side in px, such as 0.5:128,0.8:192"
