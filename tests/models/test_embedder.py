@@ -185,3 +185,14 @@ def test_gem_of_large_values_and_powers_stays_finite() -> None:
 
 def test_a_row_of_zeros_stays_zero() -> None:
     assert not length_one(np.zeros((1, 4), np.float32)).any()
+
+
+def test_pixels_are_the_same_wherever_they_are_written() -> None:
+    images = [pixels(seed, height=32, width=48) for seed in range(3)]
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+    room = np.full((3, 3, 32, 48), np.nan, np.float32)
+    found = normalized(images, mean=mean, std=std, into=room)
+    assert found is room
+    np.testing.assert_array_equal(room, normalized(images, mean=mean, std=std))
+    slow = (np.stack(images).astype(np.float64) / 255 - mean) / std
+    np.testing.assert_allclose(room, slow.transpose(0, 3, 1, 2), atol=1e-5)

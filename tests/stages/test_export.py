@@ -83,7 +83,7 @@ def test_what_falls_short_is_told_with_what_to_do() -> None:
     )
     assert found.warnings == [
         "bf16: descriptors have a median cosine of 0.99850 to the reference; 0.999 or more was expected; use "
-        "--describe-in fp32",
+        "--describe-in fp32, or int8 where it comes nearer",
         "int8: descriptors have a median cosine of 0.98000 to the reference; 0.99 or more was expected; give more and "
         "other --photos and a larger --n-calibration, or use --describe-in bf16 or fp32",
     ]

@@ -2,12 +2,12 @@
 
 import itertools
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from cairn.base.errors import InputError
 from cairn.base.files import digest_json
@@ -92,7 +92,8 @@ class Embedder:
 
     def network_inputs(self, image: Pixels8) -> list[Pixels]:
         """What the network is given of one image: [1, 3, H, W] for each side."""
-        return [self._normalized([view]) for view in self._views(image)]
+        cfg = self.backbone.config.pretrained_cfg
+        return [normalized([view], mean=cfg.mean, std=cfg.std) for view in self._views(image)]
 
     def _views(self, image: Pixels8) -> list[Pixels8]:
         require_image(image)
@@ -137,12 +138,10 @@ class Embedder:
                 yield group[start : start + size]
                 start += size
 
-    def _normalized(self, views: list[Pixels8]) -> Pixels:
-        cfg = self.backbone.config.pretrained_cfg
-        return normalized(np.stack(views), mean=cfg.mean, std=cfg.std)
-
     def _run(self, views: list[Pixels8]) -> Vectors:
-        outputs = self.runtime.run(self._normalized(views))
+        cfg = self.backbone.config.pretrained_cfg
+        room = _room(len(views), *views[0].shape[:2])
+        outputs = self.runtime.run(normalized(views, mean=cfg.mean, std=cfg.std, into=room))
         power = self.settings.gem_power
         parts = [pooled(outputs, name, gem_power=power) for name in self.settings.pooling]
         vectors = np.concatenate(parts, axis=1)
@@ -166,16 +165,37 @@ def open_embedder(backbone: Backbone, settings: DescribeSettings) -> Embedder:
 
 
 def normalized(
-    images: npt.NDArray[np.uint8], *, mean: tuple[float, ...], std: tuple[float, ...]
+    images: Sequence[Pixels8] | Pixels8,
+    *,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    into: Pixels | None = None,
 ) -> Pixels:
-    """Pixels as a network wants them: [B, 3, H, W] of uint8 images [B, H, W, 3]."""
+    """Pixels as a network wants them: [B, 3, H, W] of uint8 images [H, W, 3] of one shape, or [B, H, W, 3].
+
+    into: where they are written, and what is returned; a new array without it.
+    """
     scale = (1 / (255 * np.asarray(std))).astype(np.float32)
     shift = (np.asarray(mean) / np.asarray(std)).astype(np.float32)
-    pixels = np.empty((images.shape[0], 3, *images.shape[1:3]), np.float32)
-    for c in range(3):
-        np.multiply(images[..., c], scale[c], out=pixels[:, c])
-        pixels[:, c] -= shift[c]
+    shape = (len(images), 3, *images[0].shape[:2])
+    pixels = np.empty(shape, np.float32) if into is None else into
+    for place, image in zip(pixels, images, strict=True):
+        for c in range(3):
+            np.multiply(image[..., c], scale[c], out=place[c])
+            place[c] -= shift[c]
     return pixels
+
+
+_kept = threading.local()
+
+
+def _room(n_images: int, height: int, width: int) -> Pixels:
+    """Room for a batch [B, 3, H, W], the same for each batch of a thread: new memory costs more than filling it."""
+    size = n_images * 3 * height * width
+    room: Pixels | None = getattr(_kept, "room", None)
+    if room is None or room.size < size:
+        room = _kept.room = np.empty(size, np.float32)
+    return room[:size].reshape(n_images, 3, height, width)
 
 
 def _windows(views: Iterator[list[Pixels8]], size: int) -> Iterator[list[list[Pixels8]]]:

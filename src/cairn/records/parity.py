@@ -13,7 +13,7 @@ from cairn.base.files import write_json
 BARS: Mapping[str, float] = {"onnx": 0.9999, "bf16": 0.999, "int8": 0.99}
 WHAT_TO_DO: Mapping[str, str] = {
     "onnx": "export it again, with other versions of torch and timm",
-    "bf16": "use --describe-in fp32",
+    "bf16": "use --describe-in fp32, or int8 where it comes nearer",
     "int8": "give more and other --photos and a larger --n-calibration, or use --describe-in bf16 or fp32",
 }
 
