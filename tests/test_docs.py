@@ -80,6 +80,8 @@ SECTIONS_OF = {
     "index": (),
     "evaluate": ("evaluate",),
     "recognize": ("recognize",),
+    "submit": ("submit", "recognize"),
+    "score": (),
     "review": ("review",),
     "serve": ("serve",),
     "export": ("export", "describe"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ScrubSettings,
         SelectSettings,
         SplitSettings,
+        SubmitSettings,
         TrainSettings,
     )
     from cairn.pipeline.dataset_choice import DatasetChoice
@@ -42,11 +43,14 @@ if TYPE_CHECKING:
     from cairn.pipeline.importing import Lists
     from cairn.pipeline.scrubbing import scrub
     from cairn.pipeline.steps import evaluate, import_photos, index, run, split, train
+    from cairn.pipeline.submitting import score, submit
     from cairn.recognizer import Recognizer
     from cairn.records.catalog import Catalog
+    from cairn.records.contest_scores import ContestScores
     from cairn.records.recognitions import Candidate, Evidence, Recognition, Region
     from cairn.records.scores import Scores
     from cairn.records.split import Split
+    from cairn.records.submissions import Submission
 
 ROOMS = {
     "cairn.base.errors": (
@@ -55,7 +59,7 @@ ROOMS = {
     ),
     "cairn.base.settings": (
         "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ExploreSettings", "ExportSettings", "ImportSettings",
-        "RecognizeSettings", "ScrubSettings", "SelectSettings", "SplitSettings", "TrainSettings",
+        "RecognizeSettings", "ScrubSettings", "SelectSettings", "SplitSettings", "SubmitSettings", "TrainSettings",
     ),
     "cairn.pipeline.dataset_choice": ("DatasetChoice",),
     "cairn.pipeline.datasets": ("DatasetDownload",),
@@ -67,11 +71,14 @@ ROOMS = {
     "cairn.pipeline.importing": ("Lists",),
     "cairn.pipeline.steps": ("evaluate", "import_photos", "index", "run", "split", "train"),
     "cairn.pipeline.scrubbing": ("scrub",),
+    "cairn.pipeline.submitting": ("score", "submit"),
     "cairn.recognizer": ("Recognizer",),
     "cairn.records.catalog": ("Catalog",),
+    "cairn.records.contest_scores": ("ContestScores",),
     "cairn.records.recognitions": ("Candidate", "Evidence", "Recognition", "Region"),
     "cairn.records.scores": ("Scores",),
     "cairn.records.split": ("Split",),
+    "cairn.records.submissions": ("Submission",),
 }  # fmt: skip
 ROOM_OF = {name: room for room, names in ROOMS.items() for name in names}
 
@@ -81,6 +88,7 @@ __all__ = [
     "CairnError",
     "Candidate",
     "Catalog",
+    "ContestScores",
     "DatasetChoice",
     "DatasetDownload",
     "DemoSettings",
@@ -106,6 +114,8 @@ __all__ = [
     "Split",
     "SplitSettings",
     "Stopped",
+    "Submission",
+    "SubmitSettings",
     "TrainSettings",
     "__version__",
     "apply",
@@ -117,8 +127,10 @@ __all__ = [
     "import_photos",
     "index",
     "run",
+    "score",
     "scrub",
     "split",
+    "submit",
     "train",
 ]
 

@@ -36,6 +36,8 @@ COMMANDS: dict[str, Entry] = {
     "index": Entry("make the bundle: a folder that recognises anywhere", "making"),
     "evaluate": Entry("score the bundle on test, write the report", "making"),
     "recognize": Entry("say which landmarks photos show", "asking"),
+    "submit": Entry("write the file of a contest: the best landmark for each photo", "contesting"),
+    "score": Entry("score the file of a contest by the truth that was published", "contesting"),
     "scrub": Entry(
         "find copies, wrong landmarks and bad images; apply what was decided", "cleaning"
     ),

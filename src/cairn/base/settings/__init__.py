@@ -1,6 +1,6 @@
 """Every setting of every stage, with its default, range and meaning, written in this folder and nowhere else."""
 
-from cairn.base.settings.answering import RecognizeSettings, ServeSettings
+from cairn.base.settings.answering import RecognizeSettings, ServeSettings, SubmitSettings
 from cairn.base.settings.benches import (
     BenchSettings,
     DownloadBenchSettings,
@@ -61,6 +61,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "SplitSettings",
+    "SubmitSettings",
     "TopSettings",
     "TrainSettings",
     "settings_folder",
@@ -80,6 +81,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "evaluate": EvaluateSettings,
     "demo": DemoSettings,
     "recognize": RecognizeSettings,
+    "submit": SubmitSettings,
     "serve": ServeSettings,
     "review": ReviewSettings,
     "export": ExportSettings,

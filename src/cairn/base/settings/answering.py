@@ -1,4 +1,4 @@
-"""Settings of a finished recogniser: what an answer holds, and where it is served."""
+"""Settings of a finished recogniser: what an answer holds, where it is served, what contests get."""
 
 from pydantic import Field
 
@@ -14,6 +14,15 @@ class RecognizeSettings(Settings):
         200_000_000, ge=10_000, description="a photo with more pixels is refused before decoding"
     )
     max_bytes: int = Field(200_000_000, ge=1_000, description="a file with more bytes is refused")
+
+
+class SubmitSettings(Settings):
+    """How the answers to a contest are ranked."""
+
+    transductive: bool = Field(
+        False,
+        description="rank by a rule that uses all photos of the list at once: landmarks that many photos get go down",
+    )
 
 
 class ServeSettings(Settings):
