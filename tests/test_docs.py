@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from cairn import bundles
 from cairn.base.files import Card, FileRecord
 from cairn.base.settings import SECTIONS, Settings
-from cairn.bundles import BackboneCard, BundleCard, NetworkTraining
+from cairn.bundles import BackboneCard, BundleCard, GalleryChange, NetworkTraining
 from cairn.cli.flags import shown_default
 from cairn.cli.main import COMMANDS, main
 from cairn.cli.measuring import BENCHES
@@ -44,7 +44,7 @@ from cairn.stages.gld.tar_state import TarRecord
 from cairn.stages.joining import SAME_BYTES
 from cairn.stages.policies import POLICIES
 from cairn.web import service
-from tests.make import jpeg
+from tests.make import jpeg, photo_folder
 from tests.models.nets import net_folder
 from tests.serving import PhotoServer, Said, write_list
 
@@ -78,6 +78,8 @@ SECTIONS_OF = {
     "train": ("describe", "train", "augment", "top", "finetune"),
     "recipes": (),
     "index": (),
+    "add": ("import",),
+    "remove": (),
     "evaluate": ("evaluate",),
     "recognize": ("recognize",),
     "submit": ("submit", "recognize"),
@@ -149,6 +151,7 @@ def place(
         notes = "photo,also_shows\nlandmark_1/001.jpg,landmark_2\n"
         (folder / "notes.csv").write_text(notes)
     shutil.copytree(finished / "photos/landmark_2", tmp_path / "new_photos")
+    photo_folder(tmp_path / "more_photos", {"old_mill": 2}, first_seed=40)
     shutil.copy(finished / "photos/landmark_1/001.jpg", tmp_path / "photo.jpg")
     net_folder(tmp_path / "backbone")
     (tmp_path / "flat").mkdir()
@@ -364,6 +367,7 @@ PARITY = json.loads(json.dumps(_PARITY.to_json()))
         ("`journal.sqlite`", dict.fromkeys(journal_file.COLUMNS)),
         ("Shards", dict.fromkeys(shard_files.TOLD)),
         ("`card.json` of a bundle", BundleCard.model_fields),
+        ("`changes` of the card", GalleryChange.model_fields),
         ("`backbone` of the card", BackboneCard.model_fields),
         ("`network_training` of the card", NetworkTraining.model_fields),
         ("`config.json` of a backbone", BackboneConfig.model_fields),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         SubmitSettings,
         TrainSettings,
     )
+    from cairn.pipeline.changing import add, remove
     from cairn.pipeline.dataset_choice import DatasetChoice
     from cairn.pipeline.datasets import DatasetDownload
     from cairn.pipeline.deciding import apply
@@ -61,6 +62,7 @@ ROOMS = {
         "DemoSettings", "DescribeSettings", "DownloadSettings", "EvaluateSettings", "ExploreSettings", "ExportSettings", "ImportSettings",
         "RecognizeSettings", "ScrubSettings", "SelectSettings", "SplitSettings", "SubmitSettings", "TrainSettings",
     ),
+    "cairn.pipeline.changing": ("add", "remove"),
     "cairn.pipeline.dataset_choice": ("DatasetChoice",),
     "cairn.pipeline.datasets": ("DatasetDownload",),
     "cairn.pipeline.deciding": ("apply",),
@@ -118,6 +120,7 @@ __all__ = [
     "SubmitSettings",
     "TrainSettings",
     "__version__",
+    "add",
     "apply",
     "demo",
     "download",
@@ -126,6 +129,7 @@ __all__ = [
     "export",
     "import_photos",
     "index",
+    "remove",
     "run",
     "score",
     "scrub",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from cairn.base.checks import counted
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import FileRecord, digest_file, require_folder, write_json
 from cairn.base.settings import DescribeSettings, TrainSettings
@@ -17,7 +18,8 @@ CARD = "card.json"
 NETWORK, HEAD, GALLERY = "network.onnx", "head.safetensors", "gallery.parquet"
 INDEX, DISTRACTORS, LANDMARKS = "index.faiss", "distractors.npy", "landmarks.parquet"
 CALIBRATION, OUT_OF_FOLD, THUMBNAILS = "calibration.json", "out_of_fold.parquet", "thumbnails"
-# What answers depend on; thumbnails and out-of-fold answers are for people.
+DISTRACTOR_IMAGES = "distractors.parquet"
+# What answers depend on; thumbnails and out-of-fold answers are for people, ids of distractors for changes.
 NEEDED = (NETWORK, HEAD, GALLERY, INDEX, DISTRACTORS, LANDMARKS, CALIBRATION)
 COPY_AGAIN = "copy the whole bundle again, or make it again with: cairn index WORK"
 
@@ -52,6 +54,26 @@ class NetworkTraining(BaseModel):
     versions: dict[str, str]
 
 
+class GalleryChange(BaseModel):
+    """What `cairn add` or `cairn remove` once did to a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    did: Literal["add", "remove"]
+    at: str
+    cairn: str
+    n_images: int
+    n_distractors: int
+    landmarks: tuple[str, ...]
+
+    def words(self) -> str:
+        """The change as words: `added 5 images and 0 distractors (new: tower)`."""
+        done = {"add": "added", "remove": "removed"}[self.did]
+        named = ", ".join(self.landmarks[:3]) + ", …" * (len(self.landmarks) > 3)
+        which = {"add": "new", "remove": "gone"}[self.did]
+        told = f"{done} {counted(self.n_images, 'image')} and {counted(self.n_distractors, 'distractor')}"
+        return f"{told} ({which}: {named})" if named else told
+
+
 class BundleCard(BaseModel):
     """What a bundle says of itself in `card.json`; docs/files.md explains every key."""
 
@@ -72,6 +94,7 @@ class BundleCard(BaseModel):
     scores: dict[str, JsonValue] = Field(default_factory=dict)
     network_training: NetworkTraining | None = None
     versions: dict[str, str] = Field(default_factory=dict)
+    changes: tuple[GalleryChange, ...] = ()
 
     def write(self, folder: Path) -> None:
         """The card lies in `folder`."""
@@ -103,7 +126,7 @@ def open_bundle(folder: Path) -> Bundle:
     if not folder.exists() and (old := folder.with_name(f".{folder.name}.old")).is_dir():
         raise InputError(
             f"{folder} does not exist, but {old.name} beside it does: making a new bundle was broken off between "
-            f"two steps; a bundle was expected; run cairn index again, or rename {old.name} to {folder.name}"
+            f"two steps; a bundle was expected; run cairn index, add or remove again, or rename {old.name} to {folder.name}"
         )
     require_folder(folder, what="a bundle", then="name a folder that cairn index has made")
     card = _read_card(folder)
@@ -153,7 +176,7 @@ def _is_unaltered(path: Path, record: FileRecord | None) -> bool:
 
 def record_files(folder: Path) -> dict[str, FileRecord]:
     """The records of the files that a bundle's card names, for those that are there."""
-    names = (*NEEDED, OUT_OF_FOLD)
+    names = (*NEEDED, OUT_OF_FOLD, DISTRACTOR_IMAGES)
     return {name: FileRecord.of(folder / name) for name in names if (folder / name).is_file()}
 
 

@@ -19,6 +19,7 @@ from cairn.base.files import safe_name
 from cairn.base.settings import RecognizeSettings
 from cairn.bundles import (
     CALIBRATION,
+    CARD,
     COPY_AGAIN,
     DISTRACTORS,
     GALLERY,
@@ -33,6 +34,7 @@ from cairn.images.pixels import Cause, Limits, PixelError, decode, shrink
 from cairn.indexes import GalleryIndex, read_index
 from cairn.models.embedder import Embedder, open_embedder
 from cairn.records.descriptors import Descriptors
+from cairn.records.gallery_images import read_gallery_images
 from cairn.records.landmarks import Landmarks
 from cairn.records.recognitions import (
     BELOW_THRESHOLD,
@@ -45,6 +47,7 @@ from cairn.records.recognitions import (
 Pixels = npt.NDArray[np.uint8]
 Image = str | Path | bytes | Pixels
 STEPS = ("decode", "describe", "search", "verify")
+LOAD_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,26 @@ class Recognizer:
     def load(bundle: str | Path) -> "Recognizer":
         """The recogniser of a bundle: the folder that `cairn index` has made, wherever it was copied.
 
+        A bundle that is replaced while it is read, as by `cairn add`, is read again.
         Raises InputError where there is no such folder, and BundleError where a file is missing or altered.
         """
-        whole = open_bundle(Path(bundle))
-        gallery = pl.read_parquet(whole.folder / GALLERY)
+        folder = Path(bundle)
+        for _ in range(LOAD_TRIES - 1):
+            before = _card_bytes(folder)
+            try:
+                loaded = Recognizer._load(folder)
+            except (BundleError, InputError, OSError):
+                if _card_bytes(folder) == before:
+                    raise
+                continue
+            if _card_bytes(folder) == before:
+                return loaded
+        return Recognizer._load(folder)
+
+    @staticmethod
+    def _load(folder: Path) -> "Recognizer":
+        whole = open_bundle(folder)
+        gallery = read_gallery_images(whole.folder / GALLERY)
         landmarks = Landmarks.read(whole.folder / LANDMARKS)
         index = read_index(whole.folder / INDEX, n_images=len(gallery))
         return Recognizer(
@@ -173,6 +192,13 @@ class Recognizer:
                 if gallery_row >= 0
             ),
         )
+
+
+def _card_bytes(folder: Path) -> bytes | None:
+    try:
+        return (folder / CARD).read_bytes()
+    except OSError:
+        return None
 
 
 def _fitted(

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -122,6 +123,16 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: JsonValue) -> None:
     """`path` holds `value` as readable JSON, keys in the order given."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """`target`, a new file, holds what `source` holds: the same file under a second name where the system allows it."""
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, target)
 
 
 def sweep_parts(paths: Iterable[Path]) -> int:

@@ -35,6 +35,8 @@ COMMANDS: dict[str, Entry] = {
     "recipes": Entry("the recipes that train knows, and what each is for", "making"),
     "index": Entry("make the bundle: a folder that recognises anywhere", "making"),
     "evaluate": Entry("score the bundle on test, write the report", "making"),
+    "add": Entry("photos and landmarks come into a bundle, without training", "changing"),
+    "remove": Entry("landmarks and photos go from a bundle, without training", "changing"),
     "recognize": Entry("say which landmarks photos show", "asking"),
     "submit": Entry("write the file of a contest: the best landmark for each photo", "contesting"),
     "score": Entry("score the file of a contest by the truth that was published", "contesting"),

@@ -19,7 +19,8 @@ from cairn.images.render.sample import SampleSettings, write_sample
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import Evaluated, Indexed, Project
 from cairn.pipeline.steps import run
-from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.pipeline.whole_folders import whole_folder
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.split import TEST
 from cairn.version import __version__
 

@@ -29,7 +29,8 @@ from cairn.models.runtimes.torch import TorchRuntime
 from cairn.pipeline.describing import resolved
 from cairn.pipeline.export_answers import Asked, changes_on_photos, changes_on_test
 from cairn.pipeline.export_photos import ExportPhotos, Pixels8
-from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.pipeline.whole_folders import whole_folder
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.parity import AnswerChange, FormatParity, ParityReport
 from cairn.reports.parity import write_parity_report
 from cairn.stages.export import Written, compare_formats

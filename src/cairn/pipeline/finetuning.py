@@ -26,7 +26,8 @@ from cairn.models.folders import CONFIG, NETWORK, Backbone
 from cairn.models.networks import require_torch
 from cairn.pipeline.describing import current_images
 from cairn.pipeline.training_page import TrainingPage
-from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.pipeline.whole_folders import whole_folder
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.split import TRAIN, VAL
 from cairn.reports.training_words import BY_HAND, RUNNING
 from cairn.stages.train import truth_positions

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save
 
 from cairn.algorithms.answering import FittedRecognizer
 from cairn.algorithms.candidates import Gallery
+from cairn.base.checks import counted
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
 from cairn.base.settings import DescribeSettings, TrainSettings
@@ -23,9 +24,11 @@ from cairn.models.embedder import Embedder
 from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
 from cairn.pipeline.finetuning import trained_network
 from cairn.pipeline.holding import cleaning_inputs
-from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.pipeline.whole_folders import held_bundle, whole_folder
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
 from cairn.records.descriptors import Descriptors
+from cairn.records.gallery_images import GALLERY_SCHEMA
 from cairn.records.landmarks import Landmarks
 from cairn.records.split import TRAIN, VAL
 from cairn.records.tables import read_table, write_table
@@ -48,9 +51,9 @@ class Described:
     descriptors: Descriptors
 
     def truth(self, *parts: str) -> pl.DataFrame:
-        """image_id, landmark_ids, group, licence, author of the images of `parts`, in the split's order."""
+        """GALLERY_SCHEMA with group and path of the images of `parts`, in the split's order."""
         dealt = self.work.split().table.filter(pl.col("part").is_in(parts))
-        images = self.catalog.images.select("image_id", "landmark_ids", "path", "licence", "author")
+        images = self.catalog.images.select(*GALLERY_SCHEMA, "path")
         known = dealt.join(images, on="image_id", how="inner", maintain_order="left")
         return known.drop_nulls("landmark_ids")
 
@@ -145,14 +148,22 @@ def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch
     card = _bundle_card(project, name, fitted)
     if _is_there(folder, card):
         return folder
+    _tell_of_changes(folder, watch)
     truth = project.truth(TRAIN, VAL)
     shown = truth.filter(pl.col("landmark_ids").list.len() > 0)
     known = project.work.landmarks().table
     ids = pl.DataFrame({"landmark_id": list(fitted.landmark_ids)})
-    with whole_folder(folder) as fresh, watch.phase("index", len(shown)) as advance:
+    with (
+        held_bundle(folder),
+        whole_folder(folder) as fresh,
+        watch.phase("index", len(shown)) as advance,
+    ):
         parts = BundleParts(
             recognizer=fitted.recognizer,
-            gallery=shown.select("image_id", "landmark_ids", "licence", "author"),
+            gallery=shown.select(*GALLERY_SCHEMA),
+            distractors=truth.filter(pl.col("landmark_ids").list.len() == 0).select(
+                *GALLERY_SCHEMA
+            ),
             landmarks=Landmarks(
                 ids.join(known, on="landmark_id", how="left", maintain_order="left")
             ),
@@ -256,6 +267,13 @@ def _anywhere(settings: DescribeSettings, backbone: str) -> DescribeSettings:
 
 def require_current(project: Described, name: str, bundle: Bundle) -> None:
     """Nothing, where the bundle was made of the present train and val; otherwise raises InputError."""
+    index_again = f"cairn index {project.work.root}{'' if name == 'default' else f' --name {name}'}"
+    if bundle.card.changes:
+        raise InputError(
+            f"the bundle {bundle.folder} was changed since cairn index made it ({_changes(bundle.card)}); the one of "
+            "the present train and val alone was expected, for test images may be among those that were added; to "
+            f"keep the changes, copy that bundle elsewhere; to score without them, run: {index_again}"
+        )
     folder = project.work.training(name)
     card = Card.read(folder / CARD)
     truth = project.truth(TRAIN, VAL)
@@ -265,7 +283,27 @@ def require_current(project: Described, name: str, bundle: Bundle) -> None:
         raise InputError(
             f"the bundle {bundle.folder} was made of other images, another split or an earlier training; one "
             "of the present train and val was expected, or test images may be among those it knows; run: "
-            f"cairn index {project.work.root}{'' if name == 'default' else f' --name {name}'}"
+            f"{index_again}"
+        )
+
+
+def _changes(card: BundleCard) -> str:
+    """The last changes of a bundle as words."""
+    told = "; ".join(change.words() for change in card.changes[-3:])
+    earlier = len(card.changes) - 3
+    return told if earlier <= 0 else f"{told}; and {counted(earlier, 'change')} before"
+
+
+def _tell_of_changes(folder: Path, watch: Watch) -> None:
+    """A word where the bundle that is about to be made anew was changed by hand: that is not made again."""
+    try:
+        card = open_bundle(folder).card
+    except (BundleError, InputError):
+        return
+    if card.changes:
+        watch.note(
+            f"the bundle {folder} was changed since cairn index made it ({_changes(card)}); it is made anew of the work "
+            "folder, without these changes; to have them again, run cairn add and cairn remove again"
         )
 
 

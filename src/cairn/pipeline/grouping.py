@@ -15,7 +15,8 @@ from cairn.engines.local import LocalEngine
 from cairn.images.pixels import Limits, PixelError, decode
 from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.importing import require_apart
-from cairn.pipeline.work_folder import WorkFolder, whole_folder
+from cairn.pipeline.whole_folders import whole_folder
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.stages.group import ALONE, group
 from cairn.stages.listing import IMAGE_SUFFIXES, ListedFile, list_files
 

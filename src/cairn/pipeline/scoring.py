@@ -7,13 +7,15 @@ from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.settings import EvaluateSettings, RecognizeSettings
 from cairn.base.watching import Watch
-from cairn.bundles import OUT_OF_FOLD, BundleCard
+from cairn.bundles import OUT_OF_FOLD, Bundle, BundleCard, open_bundle
 from cairn.images.store import thumbnail
 from cairn.pipeline.fitting import Described
 from cairn.pipeline.results import Evaluated, Parted
 from cairn.pipeline.training_page import PAGE
+from cairn.pipeline.whole_folders import held_bundle
 from cairn.recognizer import Recognizer
 from cairn.records.recognitions import write_recognitions
+from cairn.records.scores import Scores
 from cairn.records.split import TEST
 from cairn.records.tables import read_table
 from cairn.reports.contents import ReportContents
@@ -68,8 +70,7 @@ def score_project(
     scores.write(folder / "scores.json")
     write_recognitions(answers, folder / "recognitions.jsonl")
     bundle = recognizer.bundle
-    told = {key: estimate.value for key, estimate in scores.estimates().items()}
-    bundle.card.model_copy(update={"scores": told}).write(bundle.folder)
+    _keep_scores(bundle, scores)
     paths = dict(project.catalog.images.select("image_id", "path").iter_rows())
     report = folder / "report.html"
     with watch.phase("report", 1) as advance:
@@ -92,6 +93,14 @@ def score_project(
         )
         advance(1)
     return Evaluated(work, bundle.folder, scores, report)
+
+
+def _keep_scores(bundle: Bundle, scores: Scores) -> None:
+    """The bundle's card has the scores, unless another bundle has taken its place meanwhile."""
+    told = {key: estimate.value for key, estimate in scores.estimates().items()}
+    with held_bundle(bundle.folder, waits=True):
+        if open_bundle(bundle.folder).card == bundle.card:
+            bundle.card.model_copy(update={"scores": told}).write(bundle.folder)
 
 
 def _training_page(folder: Path, card: BundleCard) -> str | None:

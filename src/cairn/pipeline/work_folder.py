@@ -1,16 +1,15 @@
 """The work folder: where each file of a project lies, its lock, and the parts that are done already."""
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cairn.base.errors import InputError
-from cairn.base.files import Card, disk_errors, safe_name, sweep_parts
+from cairn.base.files import Card, safe_name, sweep_parts
 from cairn.base.settings import ImportSettings
 from cairn.images.store import FolderStore
+from cairn.pipeline.whole_folders import held
 from cairn.records.catalog import Catalog
 from cairn.records.landmarks import Landmarks
 from cairn.records.split import Split
@@ -185,30 +184,14 @@ class WorkFolder:
 
         Raises InputError where another one is at work, DiskError where the folder cannot be written.
         """
-        import fcntl
-
         if self.root.exists() and not self.root.is_dir():
             raise InputError(
                 f"{self.root} is a file; a work folder was expected; name a new folder or an old work folder"
             )
-        with disk_errors(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.root / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise InputError(
-                    f"{self.root} is in use by another cairn; one at a time was expected; wait for it to "
-                    "end, or name another work folder"
-                ) from error
+        with held(self.root / LOCK_NAME, of=self.root, otherwise="name another work folder"):
             for places in PLACES_OF_PARTS:
                 sweep_parts(self.root.glob(places))
             yield
-        finally:
-            # Unlocked, not only closed: a process that a library forks meanwhile shares the lock.
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
 
 
 def model_name(name: str) -> str:
@@ -219,30 +202,3 @@ def model_name(name: str) -> str:
             "expected; choose another name"
         )
     return name
-
-
-@contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `path` when all went well.
-
-    After an error `path` is as before and the new folder is gone.
-    """
-    new, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    with disk_errors(path):
-        if old.exists() and not path.exists():
-            old.rename(path)
-        for stale in (new, old):
-            shutil.rmtree(stale, ignore_errors=True)
-        new.mkdir(parents=True)
-    try:
-        yield new
-        with disk_errors(path):
-            if path.exists():
-                path.rename(old)
-            new.rename(path)
-    except BaseException:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Import: a folder for each landmark becomes catalog rows and checked images in the store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def _import_file(file: ListedFile, origin: Origin, settings: ImportSettings) -> 
     image_id = image_id_of(file.source)
     if image_id in origin.taken_ids:
         image_id = image_id_of(f"{origin.list_name}\n{file.source}")
-    row |= {"image_id": image_id, "own_landmark_ids": _first_word(file.landmark_id)}
+    row |= {"image_id": image_id, "own_landmark_ids": first_word(file.landmark_id)}
     if file.is_system:
         return row | {"status": EXCLUDED, "cause": SYSTEM_FILE}
     if not file.is_regular:
@@ -73,7 +73,7 @@ def _import_file(file: ListedFile, origin: Origin, settings: ImportSettings) -> 
         return row | {"status": FAILED, "cause": str(error.cause), "size_bytes": file.size_bytes}
 
 
-def _first_word(landmark_id: str | None) -> list[str] | None:
+def first_word(landmark_id: str | None) -> list[str] | None:
     """What the folder's name says of the truth: unknown, no landmark, or this one."""
     if landmark_id in (None, UNKNOWN_FOLDER, ALONE_FOLDER):
         return None
@@ -117,11 +117,14 @@ def _read(path: Path, size_bytes: int, limits: Limits) -> bytes:
         ) from error
 
 
-def join_rows(rows: Iterable[Row], *, notes: Notes, before: Catalog | None) -> Catalog:
+def join_rows(
+    rows: Iterable[Row], *, notes: Notes, before: Catalog | None, known: Collection[str] = ()
+) -> Catalog:
     """The catalog of `rows` with what `notes` say; rows of other lists in `before` stay in front.
 
     Rows with the same bytes point to their twin, the first of them; a photo that lies in the folders
     of several landmarks is taken to show them all.
+    known: landmarks that notes may name beside those of the folders.
     """
     new = list(rows)
     notes.require_clear([str(row["source"]) for row in new])
@@ -130,7 +133,7 @@ def join_rows(rows: Iterable[Row], *, notes: Notes, before: Catalog | None) -> C
     if before is not None:
         lists = table["list"].unique()
         table = pl.concat([before.table.filter(~pl.col("list").is_in(lists.implode())), table])
-    _require_known_landmarks(table, notes)
+    _require_known_landmarks(table, notes, known)
     return Catalog(with_twins(table))
 
 
@@ -141,8 +144,8 @@ def _with_note(row: Row, note: Note) -> Row:
     return row | {"licence": note.licence, "author": note.author}
 
 
-def _require_known_landmarks(table: pl.DataFrame, notes: Notes) -> None:
-    with_folder = set(table["own_landmark_ids"].list.first().unique())
+def _require_known_landmarks(table: pl.DataFrame, notes: Notes, known: Collection[str]) -> None:
+    with_folder = {*table["own_landmark_ids"].list.first().unique(), *known}
     named = {landmark for note in notes.by_photo.values() for landmark in note.also_shows}
     unknown = sorted(named - with_folder)
     if unknown:

@@ -12,9 +12,10 @@ import polars as pl
 from safetensors.numpy import save
 
 from cairn.algorithms.answering import FittedRecognizer
-from cairn.base.files import disk_errors, safe_name, write_bytes, write_json
+from cairn.base.files import disk_errors, link_or_copy, safe_name, write_bytes, write_json
 from cairn.bundles import (
     CALIBRATION,
+    DISTRACTOR_IMAGES,
     DISTRACTORS,
     GALLERY,
     HEAD,
@@ -38,17 +39,20 @@ READABLE = ("fusion.", "calibration.", "answer.")
 class BundleParts:
     """What goes into a bundle.
 
-    gallery: image_id, landmark_ids, licence, author; row i is row i of the recogniser's gallery.
+    gallery, distractors: GALLERY_SCHEMA; row i is row i of the recogniser's gallery, or of its distractors.
     landmarks: in the order of the recogniser's positions.
     thumbnails: (image_id, JPEG) of gallery images.
+    changed_from: the bundle that this one is a change of: the same network and old thumbnails are linked.
     """
 
     recognizer: FittedRecognizer
     gallery: pl.DataFrame
+    distractors: pl.DataFrame
     landmarks: Landmarks
     out_of_fold: pl.DataFrame
     network: Path
     thumbnails: Iterable[tuple[str, bytes]]
+    changed_from: Path | None = None
 
 
 def write_bundle(folder: Path, parts: BundleParts, *, card: BundleCard) -> None:
@@ -63,13 +67,26 @@ def write_bundle(folder: Path, parts: BundleParts, *, card: BundleCard) -> None:
     write_index(parts.recognizer.gallery.vectors, folder / INDEX)
     write_bytes(folder / DISTRACTORS, _npy(parts.recognizer.gallery.none_vectors))
     write_table(parts.gallery, folder / GALLERY)
+    write_table(parts.distractors, folder / DISTRACTOR_IMAGES)
     write_table(parts.out_of_fold, folder / OUT_OF_FOLD)
     parts.landmarks.write(folder / LANDMARKS)
-    with disk_errors(folder / NETWORK):
-        shutil.copyfile(parts.network, folder / NETWORK)
+    if parts.changed_from is not None:
+        link_or_copy(parts.network, folder / NETWORK)
+        _link_thumbnails(parts.changed_from, folder, parts.gallery["image_id"])
+    else:
+        # A copy: a file that others may still write to must not be the bundle's too.
+        with disk_errors(folder / NETWORK):
+            shutil.copyfile(parts.network, folder / NETWORK)
     for image_id, jpeg in parts.thumbnails:
         write_bytes(folder / THUMBNAILS / f"{safe_name(image_id)}.jpg", jpeg)
     card.model_copy(update={"files": record_files(folder)}).write(folder)
+
+
+def _link_thumbnails(old: Path, folder: Path, image_ids: Iterable[str]) -> None:
+    for image_id in image_ids:
+        name = f"{THUMBNAILS}/{safe_name(image_id)}.jpg"
+        if (old / name).is_file():
+            link_or_copy(old / name, folder / name)
 
 
 def _npy(array: np.ndarray) -> bytes:
