@@ -45,8 +45,12 @@ def answers_kept(out: Path, *, made_from: str) -> Iterator[AnswersKept]:
     write_text(path, "".join(lines))
     with disk_errors(path):
         file = path.open("a", encoding="utf-8")
-    with file:
+    try:
         yield AnswersKept(path, known, file)
+    finally:
+        # Closing writes once more what a full disk has refused.
+        with disk_errors(path):
+            file.close()
 
 
 def _line(image_id: str, answer: ContestAnswer) -> str:
