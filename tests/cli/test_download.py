@@ -20,7 +20,8 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from cairn.cli.live import LiveDownload, Signals, duration
+from cairn.base.checks import duration
+from cairn.cli.live import LiveDownload, Signals
 from cairn.cli.main import main
 from cairn.images.fetch.manners import Doing
 from cairn.records.catalog import KEPT, PENDING, Catalog

@@ -25,7 +25,8 @@ from cairn.cli.main import main  # noqa: E402
 from cairn.pipeline.importing import Lists  # noqa: E402
 from cairn.pipeline.steps import evaluate, import_photos, index, split, train  # noqa: E402
 from cairn.records.val_answers import VAL_ANSWERS_SCHEMA  # noqa: E402
-from cairn.training.loop import Loop  # noqa: E402
+from cairn.reports.training import is_finished_page_of  # noqa: E402
+from cairn.training.stepping import Stepper  # noqa: E402
 from cairn.training.telling import read_log  # noqa: E402
 from tests.training.small_training import N_LANDMARKS, backbone_folder, landmark_photos, photo  # noqa: E402
 
@@ -85,15 +86,25 @@ def test_the_page_of_a_training_tells_how_it_went_and_is_made_again_where_it_is_
     assert f"the training of the network: {page}" in capsys.readouterr().out
     told = page.read_text()
     assert "It went through all 2 epochs." in told
-    assert told.count('src="data:image/jpeg') >= 6 * 8
+    # Of each of six photos the whole, and as both epochs saw it.
+    assert told.count('<figure class="tile"><img src="data:image/jpeg') >= 6 * 3
+    assert "epoch 2</figcaption>" in told
+    assert "epoch 3</figcaption>" not in told
+    assert "cairn index" in told
     (folder,) = (work / "networks/paged").iterdir()
     answers = pl.read_parquet(folder / "checkpoints/best_answers.parquet")
     assert answers.schema == pl.Schema(VAL_ANSWERS_SCHEMA)
     shares = [line["top_1"] for line in read_log(folder / "checkpoints/log.jsonl") if "score" in line]  # fmt: skip
     assert answers["right"].mean() in shares
-    page.write_text(told.replace(folder.name, "another"))
+    # Of another training; and of this one, killed when its card lay there and its page did not tell so yet.
+    for old in (told.replace(folder.name, "another"), told.replace('state" content="finished"', 'state" content="running"')):  # fmt: skip
+        assert old != told
+        page.write_text(old)
+        assert main(words) == 0
+        assert is_finished_page_of(page, folder.name)
+    before = page.stat().st_mtime_ns
     assert main(words) == 0
-    assert page.read_text().replace("\n", "").count("It went through all 2 epochs.") == 1
+    assert page.stat().st_mtime_ns == before
 
 
 def test_an_error_is_told_on_the_page_too(
@@ -101,11 +112,44 @@ def test_an_error_is_told_on_the_page_too(
 ) -> None:
     words = ["train", str(work), "--name", "broken", "--recipe", "tiny", "--backbone", str(backbone), *QUICK]  # fmt: skip
     nothing = torch.full((8,), float("nan"), requires_grad=True)
-    monkeypatch.setattr(Loop, "_losses", lambda self, pixels, targets: nothing)
+    monkeypatch.setattr(Stepper, "_losses", lambda self, pixels, targets, sampled: nothing)
     assert main(words) == 1
     told = (work / "reports/broken/training.html").read_text()
     assert "broken off" in told
     assert "the loss of step 0 is nan" in told
+    assert f"cairn train {work} --name broken --recipe tiny</code> and the flags" in told
+
+
+def test_an_error_that_is_none_of_ours_leaves_no_page_that_waits_for_ever(
+    work: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs_out(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Stepper, "_losses", runs_out)
+    settings = TrainSettings(recipe="tiny")
+    with pytest.raises(torch.OutOfMemoryError):
+        train(work, name="full", describing=DescribeSettings(backbone=str(backbone)), settings=settings)  # fmt: skip
+    told = (work / "reports/full/training.html").read_text()
+    assert "OutOfMemoryError: CUDA out of memory" in told
+    assert 'http-equiv="refresh"' not in told
+
+
+def test_a_page_that_cannot_be_written_neither_ends_a_training_nor_hides_its_error(
+    work: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "reports").mkdir(exist_ok=True)
+    (work / "reports/paperless").write_text("in the way of the folder")
+    words = ["train", str(work), "--name", "paperless", "--recipe", "tiny", "--backbone", str(backbone), *QUICK]  # fmt: skip
+    nothing = torch.full((8,), float("nan"), requires_grad=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Stepper, "_losses", lambda self, pixels, targets, sampled: nothing)
+        assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "the page of the training is not written" in said
+    assert "the loss of step 0 is nan" in said
+    assert main(words) == 0
+    assert list((work / "networks/paperless").glob("*/network/card.json"))
 
 
 def test_the_card_of_the_bundle_says_how_its_network_was_trained_and_the_report_links_to_the_page(
@@ -160,6 +204,8 @@ def test_torchrun_trains_one_network_by_two_processes_and_the_rest_is_as_ever(
 
 def test_what_cannot_be_trained_is_told(work: Path, tiny_backbone: Path) -> None:
     settings = TrainSettings(recipe="tiny")
+    with pytest.raises(InputError, match=r"no form in int8 yet.* cairn export NETWORK OUT"):
+        train(work, describing=DescribeSettings(describe_in="int8"), settings=settings)
     with pytest.raises(InputError, match="the embedded backbone cannot be trained further"):
         train(work, describing=DescribeSettings(backbone="embedded"), settings=settings)
     with pytest.raises(InputError, match=r"has no model\.safetensors, only an ONNX network"):

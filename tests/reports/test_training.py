@@ -12,6 +12,7 @@ from cairn.records.val_answers import VAL_ANSWERS_SCHEMA
 from cairn.reports.curves import MAX_POINTS, binned, curve_chart, step_series
 from cairn.reports.training import (
     TrainingContents,
+    is_finished_page_of,
     is_page_of,
     render_training_page,
     write_training_page,
@@ -62,7 +63,7 @@ def contents(**changed: object) -> TrainingContents:
         "dataset": EVIL, "name": "default", "key": "0123456789ab", "recipe": Recipe.named("tiny"), "because": ALL_EPOCHS,
         "lines": log(), "val": answers(), "landmarks": landmarks, "samples": [("Tower", [jpeg(n) for n in range(8)])],
         "thumbnail": lambda image_id: jpeg(1), "credit": lambda image_id: EVIL if image_id == "t1" else "",
-        "about": {"Machine": "2 processors"}, "next_command": "cairn index work", "written_at": "now", "has_report": False,
+        "about": {"Machine": "2 processors"}, "next_command": "cairn index work", "next_says": "", "written_at": "now", "has_report": False,
     }  # fmt: skip
     return TrainingContents(**told | changed)  # type: ignore[arg-type]  # names and values stand side by side
 
@@ -210,6 +211,9 @@ def test_a_page_is_known_by_its_training(tmp_path: Path) -> None:
     assert is_page_of(tmp_path / "training.html", "0123456789ab")
     assert not is_page_of(tmp_path / "training.html", "another")
     assert not is_page_of(tmp_path / "gone.html", "0123456789ab")
+    assert is_finished_page_of(tmp_path / "training.html", "0123456789ab")
+    write_training_page(tmp_path / "training.html", contents(because=RUNNING))
+    assert not is_finished_page_of(tmp_path / "training.html", "0123456789ab")
 
 
 def test_every_setting_is_told_and_those_of_the_recipe_are_marked() -> None:

@@ -202,6 +202,20 @@ def test_the_best_epoch_is_kept_and_every_step_is_told(tmp_path: Path) -> None:
     assert all(torch.equal(value, ours[name]) for name, value in best.of("both").items())
 
 
+def test_an_epoch_is_saved_before_anybody_is_told_of_it(tmp_path: Path) -> None:
+    loop = small_loop(tmp_path, changed(epochs=2))
+
+    def fails() -> None:
+        raise InputError("the page cannot be written")
+
+    loop.after_epoch = fails
+    with pytest.raises(InputError, match="cannot be written"):
+        loop.run(Silent())
+    kept = read_checkpoint(loop.folder / LAST)
+    assert kept is not None
+    assert kept.progress["step"] == loop.n_steps / 2
+
+
 def test_images_that_have_gone_are_left_out_and_many_of_them_stop_it(tmp_path: Path) -> None:
     loop = small_loop(tmp_path, changed(epochs=1))
     loop.judge = lambda parts: (0.5, {})

@@ -1,10 +1,9 @@
 """What `cairn download --dataset` takes and says: options become a choice, what was left or found becomes words."""
 
-from cairn.base.checks import counted
+from cairn.base.checks import counted, duration
 from cairn.base.errors import SettingsError
 from cairn.cli.display import program
 from cairn.cli.flags import Given, Option
-from cairn.cli.live import duration
 from cairn.pipeline.dataset_choice import DatasetChoice
 from cairn.pipeline.results import DownloadedPart, LookedPart
 from cairn.records.catalog import PENDING

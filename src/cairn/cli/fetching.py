@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cairn.base.checks import counted
+from cairn.base.checks import counted, duration
 from cairn.base.errors import SettingsError
 from cairn.base.settings import DownloadSettings, SelectSettings
 from cairn.cli.datasets import OPTIONS as OPTIONS_OF_DATASETS
 from cairn.cli.datasets import choice_of, looked_at_part, next_of_part, tars_of
 from cairn.cli.display import TerminalWatch, program, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
-from cairn.cli.live import Signals, attended, duration
+from cairn.cli.live import Signals, attended
 from cairn.images.fetch.causes import PASSING, FetchCause
 from cairn.pipeline.dataset_choice import DatasetChoice
 from cairn.pipeline.datasets import DatasetDownload

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from cairn.base.checks import duration
 from cairn.cli.display import warn
 from cairn.images.fetch.manners import Doing
 from cairn.stages.download.progress import Attendance, Snapshot, Stopping
@@ -155,14 +156,3 @@ def _picture(now: Snapshot) -> "RenderableType":
         said = ", ".join(f"{n:,} {cause}" for cause, n in shown)
         parts.append(Text(f"failed: {said}{f', and {more} more causes' if more else ''}"))
     return Group(*parts)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 40 s, 12 min, 3.5 h, 2.1 days."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"

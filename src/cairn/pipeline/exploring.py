@@ -14,7 +14,7 @@ from cairn.images.thumbnails import Thumbnails
 from cairn.pipeline.exploring_map import describe_lot, draw_map
 from cairn.pipeline.results import Explored
 from cairn.pipeline.work_folder import WorkFolder
-from cairn.records.catalog import CATALOG_SCHEMA, MADE_BY, Catalog
+from cairn.records.catalog import CATALOG_SCHEMA, MADE_BY, Catalog, list_names
 from cairn.records.exploration import CatalogCounts, Exploration
 from cairn.records.image_map import ImageMap
 from cairn.records.tables import scan_table
@@ -147,7 +147,7 @@ def _thumbnails(
 
 
 def _dataset(counts: CatalogCounts) -> str:
-    names = [entry.name.rstrip("/").rsplit("/", 1)[-1] for entry in counts.lists]
+    names = list_names(entry.name for entry in counts.lists)
     more = len(names) - MOST_LISTS_NAMED
     return ", ".join(names[:MOST_LISTS_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 

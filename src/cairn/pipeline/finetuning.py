@@ -145,8 +145,8 @@ def _together(
         if not is_trained:
             _train(found, watch, ranks)
         elif card is not None and ranks.leads:
-            page = _page(found, said=card.said)
-            if not page.is_there():
+            page = _page(found, said=card.said, watch=watch)
+            if not page.is_finished():
                 page.write(str(card.said["ended"]))
     return found
 
@@ -166,7 +166,7 @@ def _train(prepared: _Prepared, watch: Watch, ranks: "Ranks") -> None:
     from cairn.training.finetuning import finetune
 
     asked, recipe = prepared.asked, prepared.recipe
-    page = _page(prepared, said=_this_machine(recipe))
+    page = _page(prepared, said=_this_machine(recipe), watch=watch)
     if ranks.leads:
         page.write(RUNNING)
         watch.note(f"how it goes, written anew after each epoch: {page.path}")
@@ -174,18 +174,31 @@ def _train(prepared: _Prepared, watch: Watch, ranks: "Ranks") -> None:
         found = finetune(
             asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config,
             weights=asked.weights, store=asked.work.images, folder=prepared.folder / CHECKPOINTS,
-            watch=watch, ranks=ranks, after_epoch=page.after_epoch,
+            watch=watch, ranks=ranks, on_best=page.keep, after_epoch=page.after_epoch,
         )  # fmt: skip
-    except (CairnError, KeyboardInterrupt) as error:
         if ranks.leads:
-            page.write(str(error) or BY_HAND)
+            _keep(found, prepared)
+    except BaseException as error:
+        if ranks.leads:
+            page.write(_what_broke_it(error))
         raise
     if ranks.leads:
-        _keep(found, prepared, page, watch)
+        outcome = found.outcome
+        page.write(outcome.because)
+        watch.note(
+            f"trained: {outcome.n_steps:,} steps ({outcome.because}), best GAP on val {outcome.best:.3f} after epoch "
+            f"{outcome.best_epoch}; network: {prepared.folder / TRAINED}"
+        )
 
 
-def _keep(found: "Finetuned", prepared: _Prepared, page: TrainingPage, watch: Watch) -> None:
-    """The trained network lies in its folder, with its card, and its page is written."""
+def _what_broke_it(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return BY_HAND
+    return str(error) if isinstance(error, CairnError) else f"{type(error).__name__}: {error}"
+
+
+def _keep(found: "Finetuned", prepared: _Prepared) -> None:
+    """The trained network lies in its folder, with its card."""
     from cairn.training.network_out import HEAD, write_backbone
 
     outcome, recipe, folder = found.outcome, prepared.recipe, prepared.folder
@@ -201,11 +214,6 @@ def _keep(found: "Finetuned", prepared: _Prepared, page: TrainingPage, watch: Wa
             "landmarks": list(prepared.asked.landmark_ids), **_this_machine(recipe),
         }  # fmt: skip
         prepared.made.model_copy(update={"outputs": outputs, "said": said}).write(fresh / CARD)
-    page.write(outcome.because)
-    watch.note(
-        f"trained: {outcome.n_steps:,} steps ({outcome.because}), best GAP on val {outcome.best:.3f} after epoch "
-        f"{outcome.best_epoch}; network: {folder / TRAINED}"
-    )
 
 
 def _this_machine(recipe: Recipe) -> dict[str, JsonValue]:
@@ -215,7 +223,7 @@ def _this_machine(recipe: Recipe) -> dict[str, JsonValue]:
     return {"machine": machine_words(recipe.finetune.arithmetic), "versions": {**versions()}}
 
 
-def _page(prepared: _Prepared, *, said: Mapping[str, JsonValue]) -> TrainingPage:
+def _page(prepared: _Prepared, *, said: Mapping[str, JsonValue], watch: Watch) -> TrainingPage:
     """The page of the training; `said`: by its card, or of this machine."""
     asked, made, folder = prepared.asked, prepared.made, prepared.folder
     known = said.get("versions")
@@ -230,6 +238,7 @@ def _page(prepared: _Prepared, *, said: Mapping[str, JsonValue]) -> TrainingPage
             ),
             "Digests": ", ".join(f"{what} {digest[:12]}" for what, digest in made.inputs.items()),
         },
+        watch=watch,
     )  # fmt: skip
 
 
@@ -244,16 +253,27 @@ def images_of(rows: pl.DataFrame, landmark_ids: Sequence[str]) -> "TrainImages":
     )
 
 
-def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> Asked:
-    """What is to be trained in a work folder.
-
-    Raises InputError where the backbone has no weights to start from.
-    """
+def require_trainable(describing: DescribeSettings) -> None:
+    """Nothing, where a network can be trained and then used as `describing` says; otherwise raises InputError."""
     if describing.backbone == EMBEDDED_BACKBONE:
         raise InputError(
             "the embedded backbone cannot be trained further; a timm model or a backbone folder with model.safetensors "
             "was expected; name one with --backbone, such as resnet50.a1_in1k"
         )
+    if describing.describe_in == "int8":
+        raise InputError(
+            "a network that is trained first has no form in int8 yet, and --describe-in is int8; fp32 or bf16 was expected "
+            "beside --recipe; train it without --describe-in, give its network to cairn export NETWORK OUT --photos DIR, "
+            "then run cairn train WORK --backbone OUT --describe-in int8"
+        )
+
+
+def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> Asked:
+    """What is to be trained in a work folder.
+
+    Raises InputError where the backbone has no weights to start from, or images are to be described in int8.
+    """
+    require_trainable(describing)
     backbone = open_backbone(describing, cache=work.root / "backbones", watch=watch)
     if backbone.weights is None:
         raise InputError(

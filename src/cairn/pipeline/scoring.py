@@ -77,7 +77,7 @@ def score_project(
         write_report(
             report,
             ReportContents(
-                dataset=_dataset(project),
+                dataset=project.catalog.dataset,
                 bundle=name,
                 scores=scores,
                 catalog=project.catalog,
@@ -107,14 +107,6 @@ def _training_page(folder: Path, card: BundleCard) -> str | None:
     """The page of the training of the bundle's network, where that lies in `folder`, and not another's."""
     told = card.network_training
     return PAGE if told and is_page_of(folder / PAGE, told.key) else None
-
-
-def _dataset(project: Described) -> str:
-    names = [
-        name.rstrip("/").rsplit("/", 1)[-1]
-        for name in project.catalog.table["list"].unique(maintain_order=True)
-    ]
-    return ", ".join(names)
 
 
 def _about(

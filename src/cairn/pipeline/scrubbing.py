@@ -171,10 +171,7 @@ def _report(
             jpegs[image_id] = content
             advance(1)
         contents = ScrubContents(
-            dataset=", ".join(
-                name.rstrip("/").rsplit("/", 1)[-1]
-                for name in catalog.table["list"].unique(maintain_order=True)
-            ),
+            dataset=catalog.dataset,
             findings=findings,
             images=rows.select(
                 "image_id", "landmark_ids", "width_px", "height_px", "author", "licence"

@@ -23,7 +23,7 @@ from cairn.images.fetch.causes import FetchCause
 from cairn.models.embedder import open_embedder
 from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.downloading import Addresses
-from cairn.pipeline.finetuning import finetuned, trained_along
+from cairn.pipeline.finetuning import finetuned, require_trainable, trained_along
 from cairn.pipeline.fitting import (
     Described,
     described,
@@ -291,6 +291,9 @@ def run(
     """
     shown, chosen = watch or Silent(), training or TrainSettings()
     model_name(name)
+    describing = describing or DescribeSettings()
+    if chosen.recipe != FROZEN:
+        require_trainable(describing)
     started = time.monotonic()
     place = WorkFolder(Path(work))
     # What would fail later is told before hours of work: photos that are not there, a backbone that is not.
@@ -298,14 +301,14 @@ def run(
         require_apart(place.root, lists.folder)
         list_files(lists.folder)
     with place.locked():
-        embedder = embedder_of(describing or DescribeSettings(), work=place, watch=shown)
+        embedder = embedder_of(describing, work=place, watch=shown)
     gathered = _gathered(work, lists, importing, shown)
     told(gathered)
     parted = split(work, settings=splitting, fresh=fresh, watch=shown)
     told(parted)
     with place.locked():
         if chosen.recipe != FROZEN:
-            way = finetuned(place, name, Recipe.named(chosen.recipe), embedder.settings, shown)
+            way = finetuned(place, name, Recipe.named(chosen.recipe), describing, shown)
             embedder = embedder_of(way, work=place, watch=shown)
         project = described_by(embedder, place, shown)
         fitted = fit_project(project, name, settings=chosen, watch=shown)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from cairn.base.checks import counted
-from cairn.base.errors import InputError
-from cairn.base.settings.recipes import Recipe
+from cairn.base.errors import CairnError, InputError
+from cairn.base.settings.recipes import ALL_EPOCHS, NO_BETTER, Recipe
+from cairn.base.watching import Watch
 from cairn.images.pixels import encode_jpeg
 from cairn.images.thumbnails import Thumbnails
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.tables import read_table, write_table
 from cairn.records.val_answers import VAL_ANSWERS_SCHEMA
-from cairn.reports.training import TrainingContents, is_page_of, write_training_page
+from cairn.reports.training import TrainingContents, is_finished_page_of, write_training_page
 from cairn.reports.training_words import RUNNING
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class TrainingPage:
     landmark_ids: Sequence[str]
     images: Callable[[], "TrainImages"]
     about: Mapping[str, str]
+    watch: Watch
     _began: float = field(default_factory=time.monotonic)
     _spent_s: float = 0.0
 
@@ -53,43 +55,60 @@ class TrainingPage:
         """Where it lies."""
         return self.work.reports / self.name / PAGE
 
-    def is_there(self) -> bool:
-        """Whether the page that lies there is that of this training."""
-        return is_page_of(self.path, self.key)
+    def is_finished(self) -> bool:
+        """Whether the page that lies there is that of this training, and says that it has finished."""
+        return is_finished_page_of(self.path, self.key)
 
-    def after_epoch(self, best: "Answers | None") -> None:
-        """Keeps the answers of an epoch that is the best so far, and writes the page, unless that took much time lately."""
-        if best is not None:
-            write_table(self._answers(best), self.checkpoints / ANSWERS)
+    def keep(self, best: "Answers") -> None:
+        """The answers of an epoch that is the best so far lie beside its network.
+
+        Raises DiskError where the disk is full.
+        """
+        write_table(self._answers(best), self.checkpoints / ANSWERS)
+
+    def after_epoch(self) -> None:
+        """The page tells of the epoch that has ended, unless writing it took much time lately."""
         if self._spent_s <= _MOST_SHARE * (time.monotonic() - self._began):
             self.write(RUNNING)
 
     def write(self, because: str) -> None:
-        """The page lies there; `because`: running, or how training ended.
+        """The page lies there, or a note says why it does not; `because`: running, or how training ended.
 
-        Raises DiskError where the disk is full.
+        A page is no reason to end a training, nor to hide what ended it: none of our errors comes out of here.
         """
+        started = time.monotonic()
+        try:
+            self._write(because)
+        except CairnError as error:
+            self.watch.note(f"the page of the training is not written: {error}")
+        self._spent_s += time.monotonic() - started
+
+    def _write(self, because: str) -> None:
         from cairn.training.loop import LOG
         from cairn.training.telling import read_log
 
-        started = time.monotonic()
-        command = "train" if because == RUNNING else "index"
+        command, says = self._next(because)
         write_training_page(
             self.path,
             TrainingContents(
                 dataset=self._dataset, name=self.name, key=self.key, recipe=self.recipe, because=because,
                 lines=list(read_log(self.checkpoints / LOG)), val=self._kept_answers(), landmarks=self._landmarks,
                 samples=self._samples, thumbnail=self._thumbnail, credit=self._credit,
-                about=self._about, next_command=f"cairn {command} {self.work.root}{self._named}",
+                about=self._about, next_command=command, next_says=says,
                 written_at=f"{datetime.now().astimezone():%Y-%m-%d %H:%M}",
                 has_report=(self.path.parent / "report.html").is_file(),
             ),
         )  # fmt: skip
-        self._spent_s += time.monotonic() - started
 
-    @property
-    def _named(self) -> str:
-        return "" if self.name == "default" else f" --name {self.name}"
+    def _next(self, because: str) -> tuple[str, str]:
+        """The command that goes on from here, and what belongs to it."""
+        of_work = f"{self.work.root}" + ("" if self.name == "default" else f" --name {self.name}")
+        if because in (ALL_EPOCHS, NO_BETTER):
+            return f"cairn index {of_work}", ""
+        return (
+            f"cairn train {of_work} --recipe {self.recipe.name}",
+            "and the flags that it was begun with",
+        )
 
     def _answers(self, answers: "Answers") -> pl.DataFrame:
         landmarks = pl.Series(self.landmark_ids, dtype=pl.String)
@@ -112,8 +131,7 @@ class TrainingPage:
 
     @cached_property
     def _dataset(self) -> str:
-        names = self.work.catalog().table["list"].unique(maintain_order=True)
-        return ", ".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
+        return self.work.catalog().dataset
 
     @cached_property
     def _landmarks(self) -> pl.DataFrame:
@@ -147,7 +165,7 @@ class TrainingPage:
         try:
             found = augmented_samples(
                 self.images(), self.work.images, self.recipe.augment, self.recipe.finetune.seed,
-                N_SAMPLES, n_views=N_VIEWS,
+                N_SAMPLES, n_views=min(N_VIEWS, self.recipe.finetune.epochs),
             )  # fmt: skip
         except InputError:
             # Training goes on without a photo or two that have gone; so does its page.

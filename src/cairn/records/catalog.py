@@ -44,6 +44,11 @@ OF_DOWNLOADS = ("fetched_from", "attempts", "fetched_at")
 OF_DECISIONS = ("excluded",)
 
 
+def list_names(lists: Iterable[str]) -> list[str]:
+    """What people call the lists of a catalog: the last part of each path, `train` of `gld-v2/train`."""
+    return [name.rstrip("/").rsplit("/", 1)[-1] for name in lists]
+
+
 @dataclass(frozen=True)
 class Catalog:
     """Every row of every list with its status and cause; docs/files.md says what each column holds."""
@@ -70,6 +75,11 @@ class Catalog:
     def images(self) -> pl.DataFrame:
         """The rows whose image is kept and in use, in the order of the catalog; decisions leave the others out."""
         return self.table.filter(IS_IN_USE)
+
+    @property
+    def dataset(self) -> str:
+        """What people call the data set: the names of its lists."""
+        return ", ".join(list_names(self.table["list"].unique(maintain_order=True)))
 
     @property
     def kept(self) -> pl.DataFrame:

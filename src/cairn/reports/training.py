@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cairn.base.checks import counted
+from cairn.base.checks import counted, duration
 from cairn.base.files import write_text
 from cairn.base.settings.recipes import Recipe
 from cairn.reports.charts import Chart, percent
@@ -22,10 +22,10 @@ from cairn.reports.training_val import (
     worst_landmarks,
 )
 from cairn.reports.training_words import (
+    FINISHED,
     RUNNING,
     Epoch,
     best_of,
-    duration,
     ending_of,
     epochs_of,
     sections,
@@ -42,7 +42,7 @@ class TrainingContents:
     lines: of the log. val: VAL_ANSWERS_SCHEMA, after the best epoch. landmarks: landmark_id, name, n_train and photo,
     an image of train, of each landmark of train. samples: what an image shows, then JPEGs of it: the whole, then as the
     first epochs see it. thumbnail: a JPEG of an image_id, or None where there is none. credit: of an image_id, or empty.
-    about: how it was made, words by name.
+    about: how it was made, words by name. next_says: what else belongs to `next_command`, or empty.
     """
 
     dataset: str
@@ -58,6 +58,7 @@ class TrainingContents:
     credit: Callable[[str], str]
     about: Mapping[str, str]
     next_command: str
+    next_says: str
     written_at: str
     has_report: bool
 
@@ -99,11 +100,21 @@ def write_training_page(path: Path, contents: TrainingContents) -> None:
 
 def is_page_of(path: Path, key: str) -> bool:
     """Whether the page at `path` is that of the training `key`."""
+    return f'<meta name="cairn-training" content="{key}">' in _head(path)
+
+
+def is_finished_page_of(path: Path, key: str) -> bool:
+    """Whether the page at `path` is that of the training `key`, and tells that it has finished."""
+    state = f'<meta name="cairn-training-state" content="{FINISHED}">'
+    return is_page_of(path, key) and state in _head(path)
+
+
+def _head(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
-            return f'<meta name="cairn-training" content="{key}">' in file.read(4096)
+            return file.read(4096)
     except OSError:
-        return False
+        return ""
 
 
 def render_training_page(contents: TrainingContents) -> str:

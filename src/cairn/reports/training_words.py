@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cairn.base.checks import duration
 from cairn.base.settings import Settings
 from cairn.base.settings.recipes import ALL_EPOCHS, NO_BETTER, OUT_OF_TIME, Recipe
 from cairn.reports.curves import Lines
 
 RUNNING, BY_HAND = "running", "Ctrl-C was pressed."
+FINISHED = "finished"
 # A best epoch before this share of all is called early.
 _EARLY = 0.6
 
@@ -85,10 +87,10 @@ def ending_of(because: str, recipe: Recipe, lines: Lines) -> Ending:
         return Ending("stopped", says, "The same command goes on from the last checkpoint.")
     if because == NO_BETTER:
         says = f"The last {settings.patience} epochs brought no better score: --patience {settings.patience}."
-        return Ending("finished", says, _of_the_best(epochs, settings.epochs, is_early_end=True))
+        return Ending(FINISHED, says, _of_the_best(epochs, settings.epochs, is_early_end=True))
     if because == ALL_EPOCHS:
         says = f"It went through all {settings.epochs} epochs."
-        return Ending("finished", says, _of_the_best(epochs, settings.epochs, is_early_end=False))
+        return Ending(FINISHED, says, _of_the_best(epochs, settings.epochs, is_early_end=False))
     return Ending(
         "broken off", because,
         "What was kept before is there: mend what is said, and the same command goes on from the last checkpoint.",
@@ -114,13 +116,6 @@ def _of_the_best(epochs: Sequence[Epoch], n_epochs: int, *, is_early_end: bool) 
             "train rather than the landmarks: more photos, stronger augmentation or a lower --learning-rate may help."
         )
     return f"Epoch {best.number} was the best and is what is kept."
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: `40 s`, `3 min`, `2.5 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def setting_rows(settings: Settings) -> list[SettingRow]:

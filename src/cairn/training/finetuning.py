@@ -43,14 +43,14 @@ class Finetuned:
 def finetune(
     train: TrainImages, val: TrainImages, recipe: Recipe, *, config: BackboneConfig, weights: Path | None,
     store: ImageStore, folder: Path, watch: Watch, ranks: Ranks,
-    after_epoch: Callable[[Answers | None], None] = lambda best: None,
+    on_best: Callable[[Answers], None] = lambda answers: None, after_epoch: Callable[[], None] = lambda: None,
 ) -> Finetuned:  # fmt: skip
     """The network of the best epoch on val; goes on from the checkpoints in `folder` where there are some.
 
     ranks: who trains together, all with the same arguments; rank 0 has the best network in the end, the others the last.
     weights: a safetensors file to start from; None: random ones. val may hold distractors; both have positions of
-    the same landmarks. after_epoch: gets the answers on val of each epoch that is the best so far, None after others;
-    on rank 0 alone.
+    the same landmarks. on_best: gets the answers on val of each epoch that is the best so far, before it is saved; after_epoch:
+    is called when an epoch is judged and saved; both on rank 0 alone.
     Raises InputError where a part is empty or training cannot go on, DiskError where the disk is full.
     """
     _require_images(train, val)
@@ -70,7 +70,7 @@ def finetune(
 
     loop = Loop(
         parts, train, settings, recipe.augment, folder, store, mean, deviation, judge,
-        lambda is_best: after_epoch(answers if is_best else None), ranks,
+        lambda: on_best(answers), after_epoch, ranks,
     )  # fmt: skip
     outcome = loop.run(watch)
     if ranks.leads:

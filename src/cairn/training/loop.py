@@ -69,8 +69,8 @@ class Loop:
     """A training that lies in `folder`: `last.safetensors` to go on from, `best.safetensors`, `log.jsonl`, `tensorboard/`.
 
     mean, deviation: [3], what pixels are normalised with. ranks: who trains together, and where it is computed; each has
-    a loop of its own, and rank 0 alone writes. after_epoch: is called when an epoch was judged, with whether it is the
-    best so far, before that is saved; on rank 0 alone.
+    a loop of its own, and rank 0 alone writes. on_best: is called when an epoch was judged that is the best so far,
+    before that is saved; after_epoch: when an epoch is judged and saved; both on rank 0 alone.
     """
 
     parts: Parts
@@ -82,7 +82,8 @@ class Loop:
     mean: Tensor
     deviation: Tensor
     judge: Judge
-    after_epoch: Callable[[bool], None] = lambda is_best: None
+    on_best: Callable[[], None] = lambda: None
+    after_epoch: Callable[[], None] = lambda: None
     ranks: Ranks = field(default_factory=Ranks.alone)
 
     def __post_init__(self) -> None:
@@ -221,11 +222,12 @@ class Loop:
                 "val", step=self._progress.step, epoch=float(epoch), score=score, **told,
                 seconds=self._progress.seconds,
             )  # fmt: skip
-            self._log.flush()
-            self.after_epoch(is_best)
+            if is_best:
+                self.on_best()
 
         self.ranks.lead(keep)
         self._save()
+        self.ranks.lead(self.after_epoch)
 
     def _is_idle(self) -> bool:
         patience = self.settings.patience
