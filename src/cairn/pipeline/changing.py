@@ -138,6 +138,8 @@ def _opened(place: Path) -> Iterator[tuple[Recognizer, Known]]:
         open_bundle(place)
     with held_bundle(place):
         put_back(place)
+        # What a killed add left.
+        shutil.rmtree(_photos_folder(place), ignore_errors=True)
         recognizer = Recognizer.load(place)
         n_none = len(recognizer.fitted.gallery.none_vectors)
         path = place / DISTRACTOR_IMAGES
@@ -151,11 +153,14 @@ def _opened(place: Path) -> Iterator[tuple[Recognizer, Known]]:
         )
 
 
+def _photos_folder(place: Path) -> Path:
+    return place.with_name(f".{place.name}.photos")
+
+
 @contextmanager
 def _photos(place: Path) -> Iterator[FolderStore]:
-    """Where photos lie while they are described: beside the bundle, gone afterwards, also what a killed run left."""
-    folder = place.with_name(f".{place.name}.photos")
-    shutil.rmtree(folder, ignore_errors=True)
+    """Where photos lie while they are described: beside the bundle, gone afterwards."""
+    folder = _photos_folder(place)
     try:
         with disk_errors(folder):
             folder.mkdir()
