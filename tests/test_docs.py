@@ -21,7 +21,7 @@ from cairn.cli.flags import shown_default
 from cairn.cli.main import COMMANDS, main
 from cairn.cli.measuring import BENCHES
 from cairn.images.pixels import CAUSES_OF_DECODERS, Cause
-from cairn.models.folders import BackboneConfig, Preprocessing
+from cairn.models.folders import OWN_DESCRIPTOR, BackboneConfig, Preprocessing
 from cairn.records.catalog import CATALOG_SCHEMA
 from cairn.records.decisions import DECISIONS_SCHEMA
 from cairn.records.exploration import COUNTS_SCHEMA, LANDMARK_COUNTS_SCHEMA, CatalogCounts, Totals
@@ -370,7 +370,7 @@ PARITY = json.loads(json.dumps(_PARITY.to_json()))
         ("`changes` of the card", GalleryChange.model_fields),
         ("`backbone` of the card", BackboneCard.model_fields),
         ("`network_training` of the card", NetworkTraining.model_fields),
-        ("`config.json` of a backbone", BackboneConfig.model_fields),
+        ("`config.json` of a backbone", [*BackboneConfig.model_fields, OWN_DESCRIPTOR]),
         ("`pretrained_cfg`", Preprocessing.model_fields),
         ("`tar_state.json`", TarRecord.model_fields),
         ("`parity.json`", PARITY),

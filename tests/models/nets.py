@@ -80,6 +80,7 @@ def top_folder(root: Path) -> Path:
     graph = helper.make_graph(nodes, "top", [pixels], outputs, arrays)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, root / "model.onnx")
+    (root / "config.json").write_text(json.dumps(CONFIG | {"own_descriptor": True}))
     return root
 
 

@@ -4,8 +4,10 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from cairn.base.errors import BundleError, InputError
@@ -13,11 +15,14 @@ from cairn.base.settings import DescribeSettings, ExportSettings
 from cairn.base.watching import Advance, Silent
 from cairn.models.backbones import open_backbone
 from cairn.models.folders import digest_folder
+from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.export_photos import ExportPhotos
 from cairn.pipeline.exporting import export
 from cairn.pipeline.steps import index, train
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.recognizer import Recognizer
 from cairn.records.descriptors import Descriptors
+from cairn.records.parity import FormatParity, ParityReport
 from cairn.records.split import TEST, Split
 from tests.make import photo_folder
 from tests.models.nets import top_folder
@@ -37,6 +42,16 @@ class Stopping(Silent):
         if name == self.stops_in:
             raise KeyboardInterrupt
         yield lambda steps: None
+
+
+class Listening(Silent):
+    """A watch that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def test_the_embedded_backbone_keeps_its_parity_in_every_format(tmp_path: Path) -> None:
@@ -114,6 +129,37 @@ def test_photos_that_cannot_be_read_are_passed_over_but_not_all(tmp_path: Path) 
         export("embedded", tmp_path / "out", photos=photos, settings=FEW)
 
 
+def test_photos_that_have_gone_are_passed_over_and_counted(tmp_path: Path) -> None:
+    photos = ExportPhotos.of(photo_folder(tmp_path / "photos", {"a": 12}), ExportSettings())
+    gone, broken, *rest = photos.calibration
+    (tmp_path / "photos" / gone).unlink()
+    (tmp_path / "photos" / broken).write_bytes(b"no photo")
+    watch = Listening()
+    assert len(list(photos.pixels(photos.calibration, max_side_px=64, watch=watch))) == len(rest)
+    assert watch.notes == [f"2 of 8 photos have gone or cannot be read, and are passed over (first: {gone})"]  # fmt: skip
+
+
+def test_an_exported_network_is_described_by_as_it_was_compared(tmp_path: Path) -> None:
+    photos = photo_folder(tmp_path / "photos", {"a": 12})
+    done = export(str(top_folder(tmp_path / "net")), tmp_path / "out", photos=photos, settings=FEW)
+    assert done.parity is not None
+    work, way = WorkFolder(tmp_path / "work"), DescribeSettings(backbone=str(done.folder))
+    settings = embedder_of(way, work=work, watch=Silent()).settings
+    assert (settings.pooling, settings.sides_px) == (done.parity.pooling, done.parity.sides_px)
+    assert not settings.keep_shape
+    given = way.model_copy(update={"pooling": ("gem",), "keep_shape": True})
+    settings = embedder_of(given, work=work, watch=Silent()).settings
+    assert (settings.pooling, settings.sides_px, settings.keep_shape) == (("gem",), (64,), True)
+
+
+def test_a_processor_without_bf16_is_told_of_where_bf16_is_told(tmp_path: Path) -> None:
+    row = FormatParity("bf16", (), 1, 1.0, 1.0, 1.0, (1.0,))
+    parity = ParityReport("net", "d", "torch", (64,), ("cls",), 1, 0, "an old one", False, (row,), None)  # fmt: skip
+    assert "does not compute in bf16" in str(parity.remark)
+    assert replace(parity, has_bf16=True).remark is None
+    assert replace(parity, formats=()).remark is None
+
+
 @pytest.mark.parametrize("phase", ["reference", "compare"])
 def test_ctrl_c_leaves_nothing_half(phase: str, tmp_path: Path) -> None:
     photos = photo_folder(tmp_path / "photos", {"a": 12})
@@ -122,13 +168,23 @@ def test_ctrl_c_leaves_nothing_half(phase: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
-def test_photos_of_test_are_neither_calibrated_nor_compared_on(finished: Path) -> None:
+def test_photos_of_test_are_neither_calibrated_nor_compared_on(
+    finished: Path, tmp_path: Path
+) -> None:
     work = finished / "work"
     drawn = ExportPhotos.of(work, ExportSettings(n_compared=1000, n_calibration=1000))
     of_test = set(Split.read(work / "split.parquet").image_ids(TEST))
     ids = {Path(path).stem for path in drawn.compared + drawn.calibration}
     assert ids
     assert not ids & of_test
+    # One in no part may be a copy of one in test.
+    shutil.copytree(work, tmp_path / "work")
+    table = Split.read(work / "split.parquet").table
+    in_no_part = pl.col("image_id") == min(ids)
+    table = table.with_columns(pl.when(~in_no_part).then("part").alias("part"))
+    table.write_parquet(tmp_path / "work/split.parquet")
+    fewer = ExportPhotos.of(tmp_path / "work", ExportSettings(n_compared=1000, n_calibration=1000))
+    assert {Path(path).stem for path in fewer.compared + fewer.calibration} == ids - {min(ids)}
     assert not set(drawn.compared) & set(drawn.calibration)
 
 
@@ -156,7 +212,10 @@ def test_a_bundle_made_in_int8_carries_the_int8_network_and_recognises_anywhere(
         settings=ExportSettings(rounds=1),
     )
     assert done.parity is not None
-    assert done.parity.formats[2].cosine_median > 0.99
+    assert [one.name for one in done.parity.formats] == ["onnx", "bf16", "int8", "int8 openvino"]
+    assert min(one.cosine_median for one in done.parity.formats) > 0.99
+    written = json.loads((done.folder / "export.json").read_text())["formats"]
+    assert written["int8 openvino"] == ["openvino/int8.xml", "openvino/int8.bin"]
     describing = DescribeSettings(backbone=str(done.folder), sides_px=(64,), describe_in="int8")
     train(tmp_path / "work", name="int8", describing=describing)
     bundle = index(tmp_path / "work", name="int8").bundle.rename(tmp_path / "moved")

@@ -63,6 +63,7 @@ def test_a_recipe_trains_a_network_once_and_the_bundle_runs_on_it(
     (folder,) = networks(work)
     card = json.loads((folder / "network/card.json").read_text())
     assert card["settings"]["recipe"] == "tiny"
+    assert json.loads((folder / "network/config.json").read_text())["own_descriptor"] is True
     assert card["settings"]["top"]["neck_width"] == 16
     assert card["said"]["ended"] == "all epochs"
     assert card["said"]["landmarks"] == [f"landmark_{number}" for number in range(N_LANDMARKS)]

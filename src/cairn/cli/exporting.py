@@ -47,6 +47,8 @@ def export_command(arguments: Sequence[str]) -> int:
         )
     else:
         say(parity_words(done.parity))
+        if done.parity.remark:
+            warn(done.parity.remark)
         for warning in done.parity.warnings:
             warn(warning)
     say(f"exported: {done.folder} ({counted(len(done.files), 'file')})")

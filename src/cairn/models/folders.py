@@ -13,6 +13,8 @@ from cairn.models.runtimes.openvino import output_shapes
 
 CONFIG, NETWORK, WEIGHTS = "config.json", "model.onnx", "model.safetensors"
 INT8 = "model.int8.onnx"
+# A key of a config.
+OWN_DESCRIPTOR = "own_descriptor"
 FORM = f"a backbone folder holds timm's {CONFIG} and {NETWORK} or {WEIGHTS} or both"
 
 
@@ -36,6 +38,12 @@ class BackboneConfig(BaseModel):
     num_features: PositiveInt
     model_args: dict[str, JsonValue] = {}
     pretrained_cfg: Preprocessing
+
+    @property
+    def has_own_descriptor(self) -> bool:
+        """Whether its `cls` is a trained descriptor, as `cairn train --recipe` leaves it."""
+        # No field: written where it is true alone, or the configs of all other networks would have another digest.
+        return (self.model_extra or {}).get(OWN_DESCRIPTOR) is True
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,18 @@ from safetensors.numpy import load_file, save
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.files import digest_bytes, digest_file, digest_json, write_bytes, write_json
-from cairn.base.settings import EMBEDDED_BACKBONE, EMBEDDED_SIDES_PX, DescribeSettings
+from cairn.base.settings import (
+    EMBEDDED_BACKBONE,
+    EMBEDDED_SIDES_PX,
+    LEAST_SIDE_PX,
+    DescribeSettings,
+)
 from cairn.base.watching import Watch
 from cairn.engines.local import Engine
 from cairn.images.store import Inside
 from cairn.models.backbones import open_backbone
 from cairn.models.embedder import Embedder, open_embedder
+from cairn.models.folders import BackboneConfig
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
 from cairn.records.descriptors import Descriptors
@@ -41,7 +47,25 @@ def embedder_of(settings: DescribeSettings, *, work: WorkFolder, watch: Watch) -
     """What describes images as `settings` say; exported networks are kept in the work folder."""
     settings = resolved(settings)
     backbone = open_backbone(settings, cache=work.root / "backbones", watch=watch)
-    return open_embedder(backbone, settings)
+    return open_embedder(backbone, as_trained(settings, backbone.config))
+
+
+def as_trained(settings: DescribeSettings, config: BackboneConfig) -> DescribeSettings:
+    """The settings for that network: one with a descriptor of its own is seen in its own way."""
+    if not config.has_own_descriptor:
+        return settings
+    return in_its_own_way(settings, side_px=config.pretrained_cfg.input_size[1])
+
+
+def in_its_own_way(settings: DescribeSettings, *, side_px: int) -> DescribeSettings:
+    """By its own descriptor, on squares of the side it was trained at, wherever the settings were not given."""
+    own: dict[str, object] = {
+        "pooling": ("cls",),
+        "sides_px": (max(LEAST_SIDE_PX, side_px),),
+        "keep_shape": False,
+    }
+    new = {name: value for name, value in own.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=new)
 
 
 def resolved(settings: DescribeSettings) -> DescribeSettings:

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cairn.base.checks import counted
 from cairn.base.errors import InputError
 from cairn.base.files import require_folder
 from cairn.base.settings import ExportSettings
-from cairn.images.pixels import Limits, PixelError, decode, shrink
+from cairn.base.watching import Watch
+from cairn.images.pixels import Limits, decode, shrink
 from cairn.images.store import FolderStore
 from cairn.pipeline.work_folder import WorkFolder
-from cairn.records.split import TEST
+from cairn.records.split import TRAIN, VAL
 from cairn.stages.listing import IMAGE_SUFFIXES
 
 FEWEST = 12
@@ -31,7 +33,7 @@ class ExportPhotos:
 
     @staticmethod
     def of(folder: Path, settings: ExportSettings) -> "ExportPhotos":
-        """Those of a work folder that are not in test, or all below a folder of photos.
+        """Those of a work folder that are in train or val (all of them where nothing was split), or all below a folder of photos.
 
         Raises InputError where there is no such folder, or it holds too few.
         """
@@ -52,15 +54,22 @@ class ExportPhotos:
             FolderStore(folder), tuple(drawn[:n_compared]), tuple(drawn[n_compared:])
         )
 
-    def pixels(self, paths: Sequence[str], *, max_side_px: int) -> Iterator[Pixels8]:
-        """Those of `paths` that can be read, made smaller where they are larger."""
+    def pixels(self, paths: Sequence[str], *, max_side_px: int, watch: Watch) -> Iterator[Pixels8]:
+        """Those of `paths` that can be read, made smaller where they are larger; a note counts the others."""
+        unread: list[str] = []
         for path in paths:
             try:
                 content = self.store.read(path)
                 found = decode(content, limits=Limits(), enough_px=2 * max_side_px).pixels
-            except PixelError:
+            except InputError:
+                unread.append(path)
                 continue
             yield shrink(found, max_side_px=max_side_px)
+        if unread:
+            watch.note(
+                f"{len(unread):,} of {counted(len(paths), 'photo')} have gone or cannot be read, and are passed over "
+                f"(first: {unread[0]})"
+            )
 
 
 def _paths(folder: Path) -> list[str]:
@@ -70,6 +79,7 @@ def _paths(folder: Path) -> list[str]:
         return sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
     images = work.catalog().images.select("image_id", "path")
     if work.split_path.is_file():
-        of_test = work.split().table.filter(pl.col("part") == TEST)
-        images = images.join(of_test, on="image_id", how="anti")
+        # An image in no part may be a copy of one in test.
+        seen = work.split().table.filter(pl.col("part").is_in([TRAIN, VAL]))
+        images = images.join(seen, on="image_id", how="semi")
     return sorted(images["path"])

@@ -19,14 +19,15 @@ from cairn.bundles import CARD, Bundle, open_bundle
 from cairn.bundles import NETWORK as BUNDLE_NETWORK
 from cairn.models.backbones import open_backbone
 from cairn.models.embedder import Embedder, open_embedder
+from cairn.models.exporting import ORIGIN
 from cairn.models.folders import CONFIG, INT8, NETWORK, WEIGHTS, Backbone, quantised
 from cairn.models.networks import torch_versions
 from cairn.models.openvino_files import write_bf16, write_int8
 from cairn.models.quantising import quantise, require_quantiser
 from cairn.models.runtimes.contract import Pixels
-from cairn.models.runtimes.openvino import OpenVinoRuntime, has_top, processor
+from cairn.models.runtimes.openvino import OpenVinoRuntime, processor
 from cairn.models.runtimes.torch import TorchRuntime
-from cairn.pipeline.describing import resolved
+from cairn.pipeline.describing import as_trained, resolved
 from cairn.pipeline.export_answers import Asked, changes_on_photos, changes_on_test
 from cairn.pipeline.export_photos import ExportPhotos, Pixels8
 from cairn.pipeline.whole_folders import whole_folder
@@ -36,7 +37,7 @@ from cairn.reports.parity import write_parity_report
 from cairn.stages.export import Written, compare_formats
 from cairn.version import __version__
 
-ORIGIN, PARITY, PAGE = "export.json", "parity.json", "parity.html"
+PARITY, PAGE = "parity.json", "parity.html"
 BF16, INT8_OPENVINO = "openvino/bf16.xml", "openvino/int8.xml"
 
 
@@ -81,10 +82,10 @@ def export(
     drawn = None if photos is None else ExportPhotos.of(Path(photos), chosen)
     way = describing or DescribeSettings()
     with _opened(str(source), folder, way, shown) as found, whole_folder(folder) as fresh:
-        formats = _written(found, fresh, drawn, chosen, shown)
+        formats, n_calibrated = _written(found, fresh, drawn, chosen, shown)
         parity = None
         if drawn is not None:
-            parity = _compared(found, formats, drawn, chosen, shown)
+            parity = _compared(found, formats, n_calibrated, drawn, chosen, shown)
             parity.write(fresh / PARITY)
             write_parity_report(fresh / PAGE, parity)
         write_json(fresh / ORIGIN, _origin(found, formats, chosen))
@@ -126,24 +127,14 @@ def _opened(name: str, out: Path, describing: DescribeSettings, watch: Watch) ->
         cache = tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-")
     with cache as made:
         backbone = open_backbone(asked, cache=Path(made), watch=watch)
-        yield Source(backbone, _as_it_is_used(backbone, asked))
-
-
-def _as_it_is_used(backbone: Backbone, asked: DescribeSettings) -> DescribeSettings:
-    """A network with a descriptor of its own, as cairn train makes it, is pooled by itself and sees squares of its size."""
-    if not has_top(backbone.network):
-        return asked
-    side_px = backbone.config.pretrained_cfg.input_size[1]
-    own: dict[str, object] = {"pooling": ("cls",), "sides_px": (side_px,), "keep_shape": False}
-    return asked.model_copy(
-        update={name: value for name, value in own.items() if name not in asked.model_fields_set}
-    )
+        yield Source(backbone, as_trained(asked, backbone.config))
 
 
 def _written(
     found: Source, fresh: Path, drawn: ExportPhotos | None, settings: ExportSettings, watch: Watch
-) -> dict[str, Written]:
-    here = _copied(found, fresh)
+) -> tuple[dict[str, Written], int]:
+    """The formats, and how many photos int8 was calibrated on."""
+    here, n_calibrated = _copied(found, fresh), 0
     describe = found.describe.model_copy(update={"runtime": "openvino", "describe_in": "fp32"})
     plain = open_embedder(here, describe)
     formats = {"onnx": _format(plain, fresh, [fresh / NETWORK])}
@@ -158,11 +149,20 @@ def _written(
         )
     if "int8" in settings.formats and drawn is not None:
         with watch.phase("calibrate", len(drawn.calibration)) as advance:
-            quantise(fresh / NETWORK, fresh / INT8, _calibration(plain, drawn, advance))
+
+            def calibrated(n_photos: int) -> None:
+                nonlocal n_calibrated
+                n_calibrated += n_photos
+                advance(n_photos)
+
+            quantise(fresh / NETWORK, fresh / INT8, _calibration(plain, drawn, calibrated, watch))
         write_int8(fresh / INT8, fresh / INT8_OPENVINO)
         twin = open_embedder(quantised(here), describe.model_copy(update={"describe_in": "int8"}))
         formats["int8"] = _format(twin, fresh, [fresh / INT8])
-    return formats
+        saved = replace(twin, runtime=OpenVinoRuntime(fresh / INT8_OPENVINO, arithmetic="int8"))
+        both = [fresh / INT8_OPENVINO, (fresh / INT8_OPENVINO).with_suffix(".bin")]
+        formats["int8 openvino"] = _format(saved, fresh, both)
+    return formats, n_calibrated
 
 
 def _copied(found: Source, fresh: Path) -> Backbone:
@@ -179,10 +179,13 @@ def _copied(found: Source, fresh: Path) -> Backbone:
     return replace(backbone, network=fresh / NETWORK)
 
 
-def _calibration(embedder: Embedder, photos: ExportPhotos, advance: Advance) -> Iterator[Pixels]:
+def _calibration(
+    embedder: Embedder, photos: ExportPhotos, advance: Advance, watch: Watch
+) -> Iterator[Pixels]:
     """What the network is given of each photo that it is calibrated on, at one of the sides in turn."""
     largest = 2 * max(embedder.settings.sides_px)
-    for i, image in enumerate(photos.pixels(photos.calibration, max_side_px=largest)):
+    found = photos.pixels(photos.calibration, max_side_px=largest, watch=watch)
+    for i, image in enumerate(found):
         seen = embedder.network_inputs(image)
         yield seen[i % len(seen)]
         advance(1)
@@ -196,12 +199,13 @@ def _format(embedder: Embedder, fresh: Path, files: list[Path]) -> Written:
 def _compared(
     found: Source,
     formats: Mapping[str, Written],
+    n_calibrated: int,
     photos: ExportPhotos,
     settings: ExportSettings,
     watch: Watch,
 ) -> ParityReport:
     largest = 2 * max(found.describe.sides_px)
-    images = list(photos.pixels(photos.compared, max_side_px=largest))
+    images = list(photos.pixels(photos.compared, max_side_px=largest, watch=watch))
     if not images:
         raise InputError(
             f"none of {len(photos.compared)} photos in {photos.store.root} can be read; photos were expected; name "
@@ -221,7 +225,7 @@ def _compared(
     )  # fmt: skip
     changes, left_out = _answer_changes(found, formats, photos, images, watch)
     rows = [replace(row, answers=changes.get(row.name)) for row in rows]
-    return _report(found, name, rows, len(images), len(photos.calibration), left_out)
+    return _report(found, name, rows, len(images), n_calibrated, left_out)
 
 
 def _answer_changes(
@@ -262,7 +266,7 @@ def _report(
     return ParityReport(
         backbone=found.backbone.name, digest=found.backbone.digest, reference=reference,
         sides_px=found.describe.sides_px, pooling=found.describe.pooling, n_photos=n_photos,
-        n_calibration=n_calibration if any(row.name == "int8" for row in rows) else 0,
+        n_calibration=n_calibration,
         processor=name, has_bf16="BF16" in abilities, formats=tuple(rows),
         answers_left_out=left_out,
     )  # fmt: skip

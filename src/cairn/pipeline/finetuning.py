@@ -24,7 +24,7 @@ from cairn.bundles import NetworkTraining
 from cairn.models.backbones import open_backbone
 from cairn.models.folders import CONFIG, NETWORK, Backbone
 from cairn.models.networks import require_torch
-from cairn.pipeline.describing import current_images
+from cairn.pipeline.describing import current_images, in_its_own_way
 from cairn.pipeline.training_page import TrainingPage
 from cairn.pipeline.whole_folders import whole_folder
 from cairn.pipeline.work_folder import WorkFolder
@@ -333,10 +333,7 @@ def card_of(asked: Asked, recipe: Recipe) -> Card:
 
 
 def _described_by(network: Path, recipe: Recipe, describing: DescribeSettings) -> DescribeSettings:
-    """By the trained descriptor, at the side it was trained at unless others were asked for."""
-    changes: dict[str, object] = {"backbone": str(network.resolve()), "pooling": ("cls",)}
-    if "sides_px" not in describing.model_fields_set:
-        changes["sides_px"] = (max(64, recipe.augment.side_px),)
-    if "keep_shape" not in describing.model_fields_set:
-        changes["keep_shape"] = False
-    return describing.model_copy(update=changes)
+    """By the trained network, in its own way."""
+    # Said here too, for networks from before their config said so.
+    own = in_its_own_way(describing, side_px=recipe.augment.side_px)
+    return own.model_copy(update={"backbone": str(network.resolve())})

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cairn.base.files import write_bytes, write_json
 from cairn.base.settings import TopSettings
 from cairn.models.exporting import write_network
-from cairn.models.folders import CONFIG, NETWORK, BackboneConfig
+from cairn.models.folders import CONFIG, NETWORK, OWN_DESCRIPTOR, BackboneConfig
 from cairn.training.descriptor_net import DescriptorNet
 
 HEAD = "landmark_head.safetensors"
@@ -53,6 +53,7 @@ def write_backbone(
     is_fixed = write_network(network, known, folder / NETWORK)
     written: dict[str, JsonValue] = known.model_dump(mode="json")
     written["num_features"] = net.width
+    written[OWN_DESCRIPTOR] = True
     written["pretrained_cfg"] = told.model_copy(update={"fixed_input_size": is_fixed}).model_dump(
         mode="json"
     )

@@ -16,7 +16,7 @@ from cairn.base.settings.benches import (
 from cairn.base.settings.cleaning import ExploreSettings, ReviewSettings, ScrubSettings
 from cairn.base.settings.exporting import ExportSettings
 from cairn.base.settings.fetching import DownloadSettings, SelectSettings
-from cairn.base.settings.forms import Settings, settings_folder
+from cairn.base.settings.forms import LEAST_SIDE_PX, Settings, settings_folder
 from cairn.base.settings.making import (
     DEFAULT_BACKBONE,
     EMBEDDED_BACKBONE,
@@ -34,6 +34,7 @@ __all__ = [
     "DEFAULT_BACKBONE",
     "EMBEDDED_BACKBONE",
     "EMBEDDED_SIDES_PX",
+    "LEAST_SIDE_PX",
     "SECTIONS",
     "AugmentSettings",
     "BenchSettings",

@@ -31,7 +31,8 @@ def _ratio(value: object) -> object:
 
 
 Ratio = Annotated[tuple[float, float, float], BeforeValidator(_ratio)]
-SidePx = Annotated[int, Field(ge=64, le=4096)]
+LEAST_SIDE_PX = 64
+SidePx = Annotated[int, Field(ge=LEAST_SIDE_PX, le=4096)]
 
 
 class Settings(BaseModel):

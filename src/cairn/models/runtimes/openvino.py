@@ -109,11 +109,6 @@ def _read(path: Path) -> Any:
         ) from error
 
 
-def has_top(network: Path) -> bool:
-    """Whether something computes behind the maps of a network, as in those that cairn train makes."""
-    return cut_after_maps(read_network(network))[1] is not None
-
-
 def output_shapes(network: Path, input_size: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
     """The shape of each output for one image of `input_size` [3, H, W], found without running.
 
