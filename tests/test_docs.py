@@ -151,7 +151,7 @@ def place(
         notes = "photo,also_shows\nlandmark_1/001.jpg,landmark_2\n"
         (folder / "notes.csv").write_text(notes)
     shutil.copytree(finished / "photos/landmark_2", tmp_path / "new_photos")
-    photo_folder(tmp_path / "more_photos", {"old_mill": 2}, first_seed=40)
+    photo_folder(tmp_path / "more_photos", {"lighthouse_of_mirmere": 2}, first_seed=40)
     shutil.copy(finished / "photos/landmark_1/001.jpg", tmp_path / "photo.jpg")
     net_folder(tmp_path / "backbone")
     (tmp_path / "flat").mkdir()
