@@ -66,6 +66,30 @@ def test_too_many_questions_are_thinned() -> None:
     assert all(np.bincount(fold.kinds).max() == 5 for fold in folds)
 
 
+def test_where_all_folds_ask_too_much_each_kind_of_each_fold_has_its_equal_share() -> None:
+    truth = np.repeat(np.arange(-1, 9), 30)[:, None]
+    folds = deal_folds(truth, np.arange(300), n_folds=2, rng=np.random.default_rng(0), most=60)
+    assert [np.bincount(fold.kinds).tolist() for fold in folds] == [[10, 10, 10]] * 2
+    whole = deal_folds(truth, np.arange(300), n_folds=2, rng=np.random.default_rng(0))
+    for fold, all_of_it in zip(folds, whole, strict=True):
+        assert set(fold.queries.tolist()) <= set(all_of_it.queries.tolist())
+        np.testing.assert_array_equal(fold.fitting, all_of_it.fitting)
+
+
+def test_what_may_not_be_asked_is_always_fitted_on_but_where_its_landmark_is_left_out() -> None:
+    truth, groups = np.repeat(np.arange(-1, 9), 10)[:, None], np.arange(100) // 2
+    may_ask = np.arange(100) % 10 < 4
+    asked = []
+    for fold in deal_folds(truth, groups, n_folds=4, rng=np.random.default_rng(0), may_ask=may_ask):
+        assert may_ask[fold.queries].all()
+        out = np.unique(truth[fold.queries[fold.kinds == UNSEEN]])
+        others = np.flatnonzero(~may_ask & ~np.isin(truth[:, 0], out))
+        assert np.isin(others, fold.fitting).all()
+        assert not np.isin(truth[fold.fitting, 0], out).any()
+        asked += fold.queries[fold.kinds != UNSEEN].tolist()
+    assert sorted(set(asked)) == sorted(asked)
+
+
 def asked_weights(most_per_kind: int) -> tuple[np.ndarray, np.ndarray]:
     """How much the questions of 60 known images and 30 distractors count, and their kinds."""
     (vectors, truth), rng = images(12, 5, 30), np.random.default_rng(0)
@@ -99,6 +123,21 @@ def test_candidates_are_those_of_head_and_neighbours_with_the_votes_of_their_sou
         found.landmarks[np.arange(19), nearest.argmax(axis=1)], best.landmarks[:, 0]
     )
     np.testing.assert_allclose(nearest.max(axis=1), best.scores[:, 0], atol=1e-6)
+
+
+def test_closeness_to_distractors_is_looked_up_row_by_row_as_for_all_at_once() -> None:
+    vectors, truth = images(6, 5, 9)
+    gallery = Gallery(
+        vectors[truth[:, 0] >= 0], truth[truth[:, 0] >= 0, 0], vectors[truth[:, 0] < 0]
+    )
+    rows = np.asarray([[3, 0], [3, 29]])
+    slow = [
+        np.sort(gallery.none_vectors @ gallery.vectors[row])[-5:].mean() for row in rows.ravel()
+    ]
+    np.testing.assert_allclose(gallery.closeness_of(rows).ravel(), slow, atol=1e-6)
+    np.testing.assert_array_equal(
+        gallery.closeness_of(np.arange(30))[rows], gallery.closeness_of(rows)
+    )
 
 
 def test_known_images_are_recognised_and_distractors_refused() -> None:

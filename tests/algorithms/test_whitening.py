@@ -70,3 +70,13 @@ def test_what_cannot_be_whitened_is_told() -> None:
         fit_whitening(np.empty((0, 4), np.float32))
     with pytest.raises(InputError, match="have 5 numbers per image, the whitening expects 64"):
         fit_whitening(FEW).apply(np.zeros((1, 5), np.float32))
+
+
+def test_rows_are_whitened_as_if_they_had_been_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.asarray([5, 0, 7, 5])
+    whitening = fit_whitening(MANY, rows=np.arange(0, len(MANY), 2))
+    np.testing.assert_array_equal(whitening.mean, fit_whitening(MANY[::2]).mean)
+    np.testing.assert_array_equal(whitening.apply_to(MANY, rows), whitening.apply(MANY[rows]))
+    monkeypatch.setattr("cairn.algorithms.whitening._ROWS_AT_ONCE", 3)
+    blocks = whitening.apply_to(MANY, rows)
+    np.testing.assert_allclose(blocks, whitening.apply(MANY[rows]), atol=1e-6)

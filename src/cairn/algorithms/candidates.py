@@ -51,9 +51,19 @@ class Gallery:
         return ExactIndex(self.none_vectors)
 
     @cached_property
-    def closeness(self) -> Floats:
-        """[N]: the mean similarity of each gallery image to its 5 nearest distractors (B_j)."""
-        return self.none_closeness(self.vectors, n_nearest=5)
+    def _known_closeness(self) -> Floats:
+        return np.full(len(self.vectors), np.nan, np.float32)
+
+    def closeness_of(self, rows: Ints) -> Floats:
+        """The mean similarity of each of the gallery's `rows` to its 5 nearest distractors (B_j), shaped as they are.
+
+        Each is looked up when it is first asked for, and kept.
+        """
+        known = self._known_closeness
+        new = np.unique(rows[np.isnan(known[rows])])
+        if len(new):
+            known[new] = self.none_closeness(self.vectors[new], n_nearest=5)
+        return known[rows]
 
     @cached_property
     def n_images(self) -> Ints:
@@ -111,7 +121,7 @@ def _find_chunk(queries: Floats, gallery: Gallery, head: Head) -> Candidates:
     landmarks = _proposed(of_neighbor, log_odds, gallery.n_images)
     belongs = of_neighbor[:, None, :] == landmarks[:, :, None]
     counts = gallery.n_images[landmarks]
-    closeness = gallery.closeness[neighbors.rows]
+    closeness = gallery.closeness_of(neighbors.rows)
     nearest = _mean_of_best(neighbors.similarities, belongs, counts, n_best=1)
     none_closeness = np.broadcast_to(
         gallery.none_closeness(queries, n_nearest=10)[:, None], landmarks.shape

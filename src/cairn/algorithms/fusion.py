@@ -75,6 +75,7 @@ def fit_recognizer(
     truth: Ints,
     groups: Ints,
     *,
+    may_ask: Bools | None = None,
     seed: int,
     precision: float = 0.95,
     whitening_power: float = 0.5,
@@ -83,6 +84,8 @@ def fit_recognizer(
 
     vectors: [N, D] descriptors; truth: [N, T] landmarks shown, main one first, padded with -1, all -1
     for a distractor; groups: [N], the same number for copies of one image.
+    may_ask: [N] the images whose answers fusion, calibration and threshold may be fitted on, which what describes
+        them must not have learnt from; all, if not given.
     precision: share of right answers that the threshold is chosen for, among known, none and unseen;
         the threshold is never under a probability of one half.
     whitening_power: as `fit_whitening` takes it.
@@ -90,10 +93,12 @@ def fit_recognizer(
     """
     _require_enough(vectors, truth, groups)
     rng = np.random.default_rng(seed)
-    folds = deal_folds(truth, groups, n_folds=min(_N_FOLDS, len(np.unique(groups))), rng=rng)
+    n_groups = len(np.unique(groups if may_ask is None else groups[may_ask]))
+    n_folds = min(_N_FOLDS, n_groups)
+    folds = deal_folds(truth, groups, n_folds=n_folds, rng=rng, may_ask=may_ask)
     if not folds:
         raise InputError(
-            f"{len(vectors)} images in {len(np.unique(groups))} groups of copies leave nothing to fit on "
+            f"{len(vectors)} images in {n_groups} groups of copies leave nothing to fit on "
             "when some are held back; two groups that show a landmark at least were expected; add photos"
         )
     asked = _ask_all(vectors, truth, folds, rng, whitening_power=whitening_power)
@@ -102,19 +107,43 @@ def fit_recognizer(
     fusion = _fit_fusion(asked, everything)
     calibration = _fit_calibration(asked, scores, everything)
     out_of_fold, threshold = _answered(asked, scores, probabilities, precision=precision)
-    whitening, head, gallery = _fit_base(vectors, truth[:, 0], rng, whitening_power=whitening_power)
+    everyone = np.arange(len(vectors))
+    whitening, head, gallery = _fit_base(
+        vectors, truth[:, 0], everyone, rng, whitening_power=whitening_power
+    )
     fitted = FittedRecognizer(whitening, head, gallery, fusion, calibration, threshold)
     return fitted, out_of_fold
 
 
 def _fit_base(
-    vectors: Floats, landmarks: Ints, rng: np.random.Generator, *, whitening_power: float
+    vectors: Floats,
+    landmarks: Ints,
+    rows: Ints,
+    rng: np.random.Generator,
+    *,
+    whitening_power: float,
 ) -> tuple[Whitening, Head, Gallery]:
-    whitening = fit_whitening(vectors, power=whitening_power)
-    white = whitening.apply(vectors)
+    """What the images at `rows` teach; of their vectors only the whitened ones are held."""
+    whitening = fit_whitening(vectors, rows=rows, power=whitening_power)
+    white, landmarks = whitening.apply_to(vectors, rows), landmarks[rows]
+    head = train_head(white, landmarks, rng=rng)
     is_none = landmarks < 0
-    gallery = Gallery(white[~is_none], landmarks[~is_none], white[is_none])
-    return whitening, train_head(white, landmarks, rng=rng), gallery
+    return whitening, head, Gallery(white[~is_none], landmarks[~is_none], white[is_none])
+
+
+def _ask(
+    vectors: Floats,
+    landmarks: Ints,
+    fold: Fold,
+    rng: np.random.Generator,
+    *,
+    whitening_power: float,
+) -> Candidates:
+    """A fold's questions put to what its other images teach, which is forgotten then."""
+    whitening, head, gallery = _fit_base(
+        vectors, landmarks, fold.fitting, rng, whitening_power=whitening_power
+    )
+    return find_candidates(whitening.apply_to(vectors, fold.queries), gallery, head)
 
 
 def _ask_all(
@@ -125,13 +154,10 @@ def _ask_all(
     *,
     whitening_power: float,
 ) -> _Asked:
-    """Every fold's questions put to what its other images teach."""
-    found: list[Candidates] = []
-    for fold in folds:
-        whitening, head, gallery = _fit_base(
-            vectors[fold.fitting], truth[fold.fitting, 0], rng, whitening_power=whitening_power
-        )
-        found.append(find_candidates(whitening.apply(vectors[fold.queries]), gallery, head))
+    """The questions of all folds with their answers."""
+    found = [
+        _ask(vectors, truth[:, 0], fold, rng, whitening_power=whitening_power) for fold in folds
+    ]
     images = np.concatenate([fold.queries for fold in folds])
     kinds = np.concatenate([fold.kinds for fold in folds])
     width = max(candidates.landmarks.shape[1] for candidates in found)
@@ -246,10 +272,11 @@ def _require_enough(vectors: Floats, truth: Ints, groups: Ints) -> None:
         )
     shown = truth[:, 0] >= 0
     n_landmarks, n_distractors = len(np.unique(truth[shown, 0])), int((~shown).sum())
-    n_groups = [len(np.unique(groups[truth[:, 0] == c])) for c in np.unique(truth[shown, 0])]
-    if n_landmarks + (n_distractors > 1) < 2 or max(n_groups, default=0) < 2:
+    pairs = np.unique(np.stack([truth[shown, 0], groups[shown]]), axis=1)
+    n_groups = int(np.unique(pairs[0], return_counts=True)[1].max(initial=0))
+    if n_landmarks + (n_distractors > 1) < 2 or n_groups < 2:
         raise InputError(
-            f"the images show {n_landmarks} landmarks with at most {max(n_groups, default=0)} photos "
+            f"the images show {n_landmarks} landmarks with at most {n_groups} photos "
             f"each (copies aside) and {n_distractors} show none; two landmarks (or one and two photos "
             "in _none) were expected, and one landmark with two photos at least; add photos"
         )

@@ -9,6 +9,7 @@ from cairn.base.checks import require_vectors
 from cairn.base.errors import InputError
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 # A direction with less than this share of the widest one's variance is noise of the arithmetic.
 _SMALLEST_VARIANCE_SHARE = 1e-6
@@ -56,6 +57,14 @@ class Whitening:
             white[rows] = self._block(vectors[rows].astype(np.float32, copy=False))
         return white
 
+    def apply_to(self, vectors: Floats, rows: Ints) -> Floats:
+        """`apply(vectors[rows])`, without a copy of all those rows."""
+        white = np.empty((len(rows), self.width), np.float32)
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            block = slice(first, first + _ROWS_AT_ONCE)
+            white[block] = self.apply(vectors[rows[block]])
+        return white
+
     def _block(self, vectors: Floats) -> Floats:
         centred = vectors - self.mean
         inside = centred @ self.basis
@@ -80,23 +89,28 @@ class Whitening:
         return cls(*(np.asarray(arrays[name], np.float32) for name in names))
 
 
-def fit_whitening(vectors: Floats, *, power: float = 0.5, n_dims: int = 1024) -> Whitening:
+def fit_whitening(
+    vectors: Floats, *, rows: Ints | None = None, power: float = 0.5, n_dims: int = 1024
+) -> Whitening:
     """The whitening of `vectors` [N, D]: their widest directions, evened out.
 
+    rows: the ones that it is fitted on; all, where none are given.
     power: variances λ become λ^(1 − power); 0 only turns, 1 is full whitening.
     n_dims: at most so many directions are kept, the widest first.
     Above 20,000 rows, evenly spaced ones are taken.
     Raises InputError where there is no row, or `power` or `n_dims` is out of range.
     """
-    require_vectors(vectors, what="descriptors")
-    if not len(vectors) or not 0 <= power <= 1 or n_dims < 1:
+    rows = np.arange(len(vectors)) if rows is None else rows
+    if not len(rows) or not 0 <= power <= 1 or n_dims < 1:
         raise InputError(
-            f"whitening was asked of {len(vectors)} descriptors with power {power} and {n_dims} "
+            f"whitening was asked of {len(rows)} descriptors with power {power} and {n_dims} "
             "directions; at least 1 descriptor, a power from 0 to 1 and at least 1 direction were "
             "expected; give it train images, or leave the settings at their defaults"
         )
-    if len(vectors) > _MOST_ROWS:
-        vectors = vectors[np.linspace(0, len(vectors) - 1, _MOST_ROWS).astype(np.int64)]
+    if len(rows) > _MOST_ROWS:
+        rows = rows[np.linspace(0, len(rows) - 1, _MOST_ROWS).astype(np.int64)]
+    vectors = vectors[rows]
+    require_vectors(vectors, what="descriptors")
     mean = vectors.mean(axis=0, dtype=np.float64)
     basis, variances = _principal_directions(vectors - mean)
     if not len(variances):
