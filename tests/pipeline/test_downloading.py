@@ -576,3 +576,59 @@ def test_what_a_setting_refused_is_tried_once_the_setting_has_changed(
     small = SETTINGS.model_copy(update={"max_bytes": 1000})
     assert download(tmp_path / "work", urls=urls, settings=small).tally.n_kept == 0
     assert download(tmp_path / "work", urls=urls, settings=SETTINGS).tally.n_kept == 3
+
+
+class Killed(BaseException):
+    """Ends a run as a kill would: nothing after it is done."""
+
+
+def refused_by_size(get: Get, rows: Rows, **more: Any) -> None:
+    assert ends(get(rows, max_bytes=1000, **more)) == [("failed", "too many bytes")] * len(rows)
+
+
+def stopped_at(n_kept: int) -> Looking:
+    looking = Looking()
+    looking.look = lambda now: looking.stopping.ask() if now.n_kept >= n_kept else None
+    return looking
+
+
+def test_a_limit_that_was_raised_is_raised_also_for_the_rows_that_an_interrupted_run_left(
+    server: PhotoServer, get: Get
+) -> None:
+    rows = listed(server, 60)
+    refused_by_size(get, rows)
+    server.delay_s = 0.05
+    stopped = get(rows, given={"attended": stopped_at(4)}, concurrency=2)
+    assert stopped.was_stopped
+    left = ends(stopped)
+    assert (left.count(KEPT) >= 4, left.count(PENDING) > 0, len(set(left))) == (True, True, 2)
+    server.delay_s = 0.0
+    assert ends(get(rows)) == [KEPT] * 60
+
+
+def test_a_limit_that_was_raised_between_two_lists_is_raised_for_both(
+    server: PhotoServer, get: Get
+) -> None:
+    rows, others = listed(server, 6)[:3], listed(server, 6)[3:]
+    refused_by_size(get, rows)
+    assert ends(get(others, name="other.csv")) == [KEPT] * 3
+    assert ends(get(rows)) == [KEPT] * 3
+    assert [server.n_asked(number) for number in range(6)] == [2, 2, 2, 1, 1, 1]
+
+
+def test_a_run_that_was_killed_before_it_wrote_a_card_has_noted_its_limits(
+    server: PhotoServer, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    rows = listed(server, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(download_run, "write_rows", kill)
+        with pytest.raises(Killed):
+            get(rows, max_bytes=1000)
+    assert not (tmp_path / "work/cards/download.json").exists()
+    urls, small = tmp_path / "list.csv", SETTINGS.model_copy(update={"max_bytes": 1000})
+    assert look(tmp_path / "work", urls=urls, settings=small).n_wanted == 0
+    assert look(tmp_path / "work", urls=urls, settings=SETTINGS).n_wanted == 3
+    assert ends(get(rows)) == [KEPT] * 3

@@ -14,9 +14,9 @@ from cairn.cli.live import Signals, attended
 from cairn.images.fetch.causes import PASSING, FetchCause
 from cairn.pipeline.dataset_choice import DatasetChoice
 from cairn.pipeline.datasets import DatasetDownload
-from cairn.pipeline.download_run import ANY_CAUSE
 from cairn.pipeline.downloading import download, look
 from cairn.pipeline.results import Downloaded, Looked
+from cairn.pipeline.settled import ANY_CAUSE
 from cairn.records.catalog import PENDING
 from cairn.stages.download.cost import Cost
 from cairn.stages.download.verdicts import Verdict

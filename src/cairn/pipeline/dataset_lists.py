@@ -65,7 +65,7 @@ async def fetch_lists(
     if not missing:
         return found
     async with open_client(settings, lookup=around.lookup) as client:
-        files = FileFetcher(client, spare_bytes=settings.spare_disk_mb * 1_000_000)
+        files = FileFetcher(client, spare_bytes=settings.spare_disk_mb * 1_000_000, note=watch.note)
         fetcher = DatasetFetcher(files, choice.dataset, folder, base=choice.base, watch=watch)
         for name in missing:
             watch.note(f"fetching the list {name}")

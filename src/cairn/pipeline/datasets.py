@@ -17,11 +17,12 @@ from cairn.pipeline.dataset_lists import (
     lists_here,
     require_lists,
 )
-from cairn.pipeline.download_run import DownloadRun, causes_to_retry, lifted, unsettled
+from cairn.pipeline.download_run import DownloadRun
 from cairn.pipeline.downloading import download, look
 from cairn.pipeline.fetching import Surroundings
 from cairn.pipeline.listed import OtherLists
 from cairn.pipeline.results import DownloadedPart, Looked, LookedPart
+from cairn.pipeline.settled import causes_to_retry, lifted_causes, limits_of, unsettled
 from cairn.pipeline.tar_run import TarRun
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.stages.download.cost import kept_bytes_of
@@ -61,7 +62,7 @@ class DatasetDownload:
         in `work` already, DiskError where the disk refuses.
         """
         place, shown = WorkFolder(Path(work)), watch or Silent()
-        retried = self._retried(place)
+        retried = causes_to_retry(self.retry_failed)
         if not self.choice.uses_tars:
             return self._by_addresses(place, shown)
         settings = self.settings or DownloadSettings()
@@ -86,6 +87,7 @@ class DatasetDownload:
         Raises InputError where a list cannot be used, or is needed and not here.
         """
         place, shown = WorkFolder(Path(work)), watch or Silent()
+        causes_to_retry(self.retry_failed)
         if self.choice.uses_tars:
             return [self._look_at_tars(place, part, shown) for part in self.choice.chosen]
         with tempfile.TemporaryDirectory() as folder:
@@ -97,10 +99,6 @@ class DatasetDownload:
                 )
                 for part in self.choice.chosen
             ]  # fmt: skip
-
-    def _retried(self, place: WorkFolder) -> frozenset[str]:
-        settings = self.settings or DownloadSettings()
-        return causes_to_retry(self.retry_failed) | lifted(settings, place.card("download"))
 
     @property
     def _around(self) -> Surroundings:
@@ -167,13 +165,18 @@ class DatasetDownload:
             wanted = plan.to_fetch
             if place.journal_path.exists():
                 with Journal.open(place.journal_path) as journal:
-                    wanted = unsettled(plan, journal, retried=self._retried(place))
+                    wanted = unsettled(plan, journal, retried=self._retried(journal, part))
             todo = tars_to_read(
                 part.part, Sought(rows, wanted), state=state, folder=folder,
                 n_tars=self.choice.n_tars,
             )  # fmt: skip
             counts = (len(plan), int(plan.to_fetch.sum()), int(wanted.sum()))
             return self._looked(part, missing, counts, todo)
+
+    def _retried(self, journal: Journal, part: ChosenPart) -> frozenset[str]:
+        settings = self.settings or DownloadSettings()
+        lifted = lifted_causes(settings, limits_of(journal, part.list_name))
+        return causes_to_retry(self.retry_failed) | lifted
 
     def _looked(
         self,

@@ -3,22 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import JsonValue
 
-from cairn.base.checks import nearest_name
 from cairn.base.errors import SettingsError
 from cairn.base.files import Card
 from cairn.base.settings import DownloadSettings
-from cairn.images.fetch.causes import PASSING, FetchCause
-from cairn.images.pixels import Cause
 from cairn.pipeline.holding import hold_decisions, known_landmarks
 from cairn.pipeline.listed import LandmarkFacts, OtherLists, write_landmarks, write_rows
 from cairn.pipeline.results import Downloaded
+from cairn.pipeline.settled import Wishes, forget_lifted
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import KEPT, PENDING, Catalog
 from cairn.records.tally import Tally, tally_of
@@ -29,99 +25,11 @@ from cairn.stages.download.orders import Ended, Output, Record
 from cairn.stages.download.outputs import About, FolderOutput, Place, ShardOutput
 from cairn.version import __version__
 
-# What fails by a limit may come once the limit is higher.
-LIMITS = {
-    "max_bytes": Cause.TOO_MANY_BYTES,
-    "max_pixels": Cause.TOO_MANY_PIXELS,
-    "decode_s": Cause.TOO_LONG,
-    "decode_memory_mb": Cause.OUT_OF_MEMORY,
-}
-ANY_CAUSE = "all"
 MADE_WITH = "made with"
 MOST_TIMES = 400
-KEYS_AT_ONCE = 1 << 18
 PATHS_AT_ONCE = 1 << 18
 # What decides which bytes are kept of a photo; the images of one work folder are made in one way.
 MAKING = ("max_side_px", "side", "quality", "as_it_came", "output")
-
-
-class Wishes(Protocol):
-    """Rows that are to be fetched, by position, with the journal's key of each."""
-
-    @property
-    def to_fetch(self) -> npt.NDArray[np.bool_]:
-        """Which rows are to be fetched, [N]."""
-        ...
-
-    @property
-    def key(self) -> npt.NDArray[np.int64]:
-        """The journal's keys, [N]."""
-        ...
-
-
-def unsettled(
-    plan: Wishes, journal: Journal, *, retried: frozenset[str] = frozenset()
-) -> npt.NDArray[np.bool_]:
-    """Which rows are to be fetched now: not those that are here, nor those that failed for good.
-
-    retried: causes that count as passing in this run.
-    """
-    failed = journal.failed()
-    is_settled = ~failed["cause"].is_in(sorted({*map(str, PASSING), *retried}))
-    wanted = plan.to_fetch
-    for done in (journal.kept_keys(), failed.filter(is_settled)["key"].to_numpy()):
-        wanted &= ~_are_among(plan.key, done)
-    return wanted
-
-
-def _are_among(keys: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which of `keys` [N] are among `others`; some at a time, as there may be millions of both."""
-    found = np.zeros(len(keys), np.bool_)
-    known = np.sort(others)
-    for start in range(0, len(keys) if len(known) else 0, KEYS_AT_ONCE):
-        part = keys[start : start + KEYS_AT_ONCE]
-        places = np.minimum(np.searchsorted(known, part), len(known) - 1)
-        found[start : start + KEYS_AT_ONCE] = known[places] == part
-    return found
-
-
-def causes_to_retry(named: str | None) -> frozenset[str]:
-    """The causes that are tried again although they do not pass by themselves.
-
-    Raises SettingsError where `named` is no cause.
-    """
-    known = {*map(str, FetchCause), *map(str, Cause)}
-    if named is None:
-        return frozenset()
-    if named == ANY_CAUSE:
-        return frozenset(known)
-    if named not in known:
-        raise SettingsError(
-            [
-                f"--retry-failed is {named!r}; expected: one of {', '.join(sorted(known))}{nearest_name(named, known)}, or nothing behind it"
-            ]
-        )
-    return frozenset({named})
-
-
-def lifted(settings: DownloadSettings, before: Card | None) -> frozenset[str]:
-    """The causes that these settings can no longer give rise to, though those of an earlier run could.
-
-    before: the card of that run; None where there was none.
-    """
-    causes = set()
-    if settings.allow_private:
-        causes.add(str(FetchCause.PRIVATE))
-    if not settings.opt_out:
-        causes.add(str(FetchCause.OPTED_OUT))
-    if settings.certificates:
-        causes.add(str(FetchCause.CERTIFICATE))
-    were = before.settings if before else {}
-    for name, cause in LIMITS.items():
-        limit = were.get(name)
-        if isinstance(limit, int | float) and settings.model_dump()[name] > limit:
-            causes.add(str(cause))
-    return frozenset(causes)
 
 
 @dataclass(frozen=True)
@@ -133,13 +41,15 @@ class DownloadRun:
     settings: DownloadSettings
     others: OtherLists
 
-    def begin(self) -> None:
+    def begin(self, plan: Wishes) -> None:
         """The journal knows that a run is under way, and what a killed one left behind is gone.
 
+        What it says of rows of `plan` that failed by a limit which is higher now is forgotten: they are to be fetched.
         Raises SettingsError where the photos that are here were made in another way.
         """
         self._require_one_making()
         self._sweep(ended_well=self.journal.begin())
+        forget_lifted(plan, self.journal, settings=self.settings, list_name=self.others.list_name)
 
     @contextmanager
     def output(self, place_of: Place, about: About) -> Iterator[tuple[Output, Record]]:

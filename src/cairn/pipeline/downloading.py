@@ -13,10 +13,11 @@ from cairn.base.settings import DownloadSettings, SelectSettings
 from cairn.base.watching import Silent, Watch
 from cairn.images.fetch.resolving import Lookup, is_private_literal, system_lookup
 from cairn.images.fetch.rules import HostRules
-from cairn.pipeline.download_run import DownloadRun, causes_to_retry, lifted, unsettled
+from cairn.pipeline.download_run import DownloadRun
 from cairn.pipeline.fetching import Surroundings, fetch_rows, require_ways_out
 from cairn.pipeline.listed import LandmarkFacts, OtherLists, tables_of_list
 from cairn.pipeline.results import Downloaded, Looked
+from cairn.pipeline.settled import causes_to_retry, lifted_causes, limits_of, unsettled
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.stages.download.cost import cost_of
 from cairn.stages.download.journal import Journal
@@ -66,7 +67,7 @@ def download(
     the list or what lies in `work` already, DiskError where the disk refuses.
     """
     place, chosen, shown = WorkFolder(Path(work)), settings or DownloadSettings(), watch or Silent()
-    retried = causes_to_retry(retry_failed) | lifted(chosen, place.card("download"))
+    retried = causes_to_retry(retry_failed)
     require_ways_out(chosen)
     around = Surroundings(HostRules.read(hosts, settings=chosen), lookup, attended)
     with (
@@ -98,14 +99,15 @@ def look(
     Raises InputError where the list cannot be used, SettingsError where settings do not fit it.
     """
     place, chosen = WorkFolder(Path(work)), settings or DownloadSettings()
-    retried = causes_to_retry(retry_failed) | lifted(chosen, place.card("download"))
+    retried = causes_to_retry(retry_failed)
     rules = HostRules.read(hosts, settings=chosen)
     with open_list(Path(urls), columns=chosen.columns) as source:
         plan = make_plan(source, selecting=selecting, watch=watch or Silent())
         wanted = plan.to_fetch
         if place.journal_path.exists():
             with Journal.open(place.journal_path) as journal:
-                wanted = unsettled(plan, journal, retried=retried)
+                lifted = lifted_causes(chosen, limits_of(journal, source.name))
+                wanted = unsettled(plan, journal, retried=retried | lifted)
         cost = cost_of(plan, wanted, settings=chosen, rule_of=rules.of)
         n_private = 0 if chosen.allow_private else _n_private(plan, wanted)
         return Looked(source.name, plan.counts(), int(wanted.sum()), n_private, plan.problems, cost)
@@ -132,7 +134,7 @@ class _ListRun:
     def fetch(self, retried: frozenset[str]) -> Ended:
         """How the run over what is not there yet ended."""
         _require_contact(self.plan, self.around.rules, self.run.settings)
-        self.run.begin()
+        self.run.begin(self.plan)
         wanted = unsettled(self.plan, self.run.journal, retried=retried)
         place_of = partial(self.run.others.place_of, self.plan)
         with self.run.output(place_of, self._about) as (output, record):

@@ -16,7 +16,7 @@ from cairn.engines.local import processors
 from cairn.images.decoders import Decoders
 from cairn.images.fetch.addresses import checked_address, host_of
 from cairn.images.fetch.causes import FetchError
-from cairn.images.fetch.client import Client, ClientSettings, Deadlines
+from cairn.images.fetch.client import Came, Client, ClientSettings, Deadlines, unnoticed
 from cairn.images.fetch.connecting import proxy_address, tls_context
 from cairn.images.fetch.manners import HostManners, Pace
 from cairn.images.fetch.resolving import Lookup, Resolver, system_lookup
@@ -29,7 +29,7 @@ from cairn.stages.download.backlog import Backlog
 from cairn.stages.download.crew import Crew
 from cairn.stages.download.orders import Ended, Hands, Orders, Output, Record
 from cairn.stages.download.plan import Plan
-from cairn.stages.download.progress import Attendance, Attended, unattended
+from cairn.stages.download.progress import Attendance, Attended, Counts, unattended
 from cairn.stages.download.schedule import Schedule, Task
 from cairn.stages.download.space import Room, free_at
 from cairn.version import __version__
@@ -92,14 +92,19 @@ async def _fetch_rows(
         is_too_much=failure_limit(settings.max_failures),
         rng=rng,
     )
-    backlog = Backlog()
+    backlog, counts = Backlog(), Counts()
+
+    def came(host: str, n_bytes: int) -> None:
+        counts.bytes_received += n_bytes
+        schedule.received(host, n_bytes)
+
     pace = paced(Pace(settings.bandwidth_mbit, around.rules.of), backlog)
     room = Room(lambda: free_at(place.root), spare_bytes=settings.spare_disk_mb * 1_000_000)
     async with (
-        open_client(settings, lookup=around.lookup, pace=pace) as client,
+        open_client(settings, lookup=around.lookup, pace=pace, came=came) as client,
         open_decoders(settings) as decoders,
     ):
-        hands = Hands(client, decoders, output, journal, room, backlog=backlog)
+        hands = Hands(client, decoders, output, journal, room, counts=counts, backlog=backlog)
         crew = Crew(orders, hands, stopping=attendance.stopping, tell=attendance.tell)
         return await crew.run()
 
@@ -122,13 +127,13 @@ def require_ways_out(settings: DownloadSettings) -> None:
 
 
 def open_client(
-    settings: DownloadSettings, *, lookup: Lookup, pace: WaitFor | None = None
-) -> Client:
+    settings: DownloadSettings, *, lookup: Lookup, pace: WaitFor | None = None, came: Came = unnoticed
+) -> Client:  # fmt: skip
     """The client that the settings describe; it is to be entered."""
     resolver = Resolver(
         allow_private=settings.allow_private, deadline_s=settings.dns_s, lookup=lookup
     )
-    return Client(_client_settings(settings), resolver, pace=pace)
+    return Client(_client_settings(settings), resolver, pace=pace, came=came)
 
 
 def _client_settings(settings: DownloadSettings) -> ClientSettings:

@@ -17,7 +17,7 @@ from cairn.engines.local import processors
 from cairn.images.fetch.manners import Pace
 from cairn.pipeline.dataset_choice import ChosenPart, DatasetChoice
 from cairn.pipeline.dataset_lists import facts_of
-from cairn.pipeline.download_run import DownloadRun, unsettled
+from cairn.pipeline.download_run import DownloadRun
 from cairn.pipeline.fetching import (
     Surroundings,
     failure_limit,
@@ -27,6 +27,7 @@ from cairn.pipeline.fetching import (
 )
 from cairn.pipeline.listed import ROWS_A_PART
 from cairn.pipeline.results import DownloadedPart
+from cairn.pipeline.settled import unsettled
 from cairn.stages.download.journal import Journal
 from cairn.stages.download.orders import Ended, Output, Record
 from cairn.stages.download.outputs import N_WRITERS
@@ -66,7 +67,7 @@ class TarRun:
             plan = make_part_plan(
                 rows, list_name=self.part.list_name, selecting=selecting, watch=self.watch
             )
-            self.run.begin()
+            self.run.begin(plan)
             wanted = unsettled(plan, self.run.journal, retried=retried)
             ended = self._fetch(plan, wanted)
             self.run.end(ended)
@@ -115,7 +116,7 @@ class TarRun:
             open_client(settings, lookup=self.around.lookup) as client,
             open_decoders(settings) as decoders,
         ):
-            files = FileFetcher(client, spare_bytes=spare_bytes, pace=pace)
+            files = FileFetcher(client, spare_bytes=spare_bytes, pace=pace, note=self.watch.note)
             tars = DatasetFetcher(
                 files, self.choice.dataset, self._folder, base=self.choice.base, watch=self.watch
             )

@@ -4,6 +4,7 @@ import gzip
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -383,3 +384,27 @@ def test_too_many_open_files_are_no_hosts_fault(monkeypatch: pytest.MonkeyPatch)
         InputError, match=r"too many open files.*expected.*--concurrency.*ulimit -n"
     ):
         fetched(answering(reply(b"photo")))
+
+
+def test_what_comes_over_the_wire_is_counted_packed_unfinished_and_refused() -> None:
+    packed = gzip.compress(bytes(100_000))
+    answers = [
+        (reply(packed, "Content-Encoding: gzip"), len(packed)),
+        (reply(b"gone away", status="404 Not Found"), 9),
+        (reply(b"elsewhere", "Location: /b", status="302 Found"), 9),
+        (HEAD + b"cut off", 7),
+        (reply(bytes(3_100_000), length=False), 3_000_000),
+    ]
+
+    async def ask(answer: bytes) -> int:
+        told: list[int] = []
+        resolver = Resolver(allow_private=True, deadline_s=5, lookup=lookup)
+        client = Client(SETTINGS, resolver, came=lambda host, n_bytes: told.append(n_bytes))
+        async with serving(answering(answer, ends=True)) as port, client:
+            with suppress(FetchError, PixelError):
+                await client.hop(f"http://photos.test:{port}/a.jpg")
+        return sum(told)
+
+    *others, too_large = [run(ask(answer)) for answer, _ in answers]
+    assert others == [n_bytes for _, n_bytes in answers[:-1]]
+    assert 3_000_000 < too_large <= 3_100_000

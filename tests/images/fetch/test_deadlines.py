@@ -160,3 +160,48 @@ def test_speed_is_that_of_the_last_window_and_not_of_the_start() -> None:
         gauge.came(5000, now=second)
     with pytest.raises(FetchError, match="bytes a second"):
         gauge.came(5000, now=23)
+
+
+def test_redirects_that_each_take_most_of_the_deadline_take_too_long_together() -> None:
+    async def leads_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            await asyncio.sleep(0.2)
+            writer.write(reply(b"", "Location: /b.jpg", status="302 Found"))
+
+    async def ask() -> list[float]:
+        spent = [0.0]
+        async with serving(leads_on) as port, client_for(settings_with(photo_s=0.5)) as client:
+            with pytest.raises(FetchError, match=r"not there after 0\.5 s"):
+                while True:
+                    at = f"http://photos.test:{port}/a.jpg"
+                    spent.append((await client.hop(at, spent_s=spent[-1])).spent_s)
+        return spent
+
+    first, second, third = run(ask())
+    assert (first, 0.2 <= second < 0.4 <= third < 0.5) == (0.0, True)
+
+
+def test_finding_the_host_counts_against_the_deadline() -> None:
+    def slow(host: str, port: int) -> list[str]:
+        time.sleep(0.4)
+        return ["127.0.0.1"]
+
+    async def ask() -> None:
+        async with client_for(settings_with(photo_s=0.1), lookup=slow) as client:
+            await client.hop("http://photos.test/a.jpg")
+
+    start = time.monotonic()
+    with pytest.raises(FetchError) as caught:
+        run(ask())
+    assert caught.value.cause is FetchCause.TOOK_TOO_LONG
+    assert time.monotonic() - start < 0.35
+
+
+def test_a_clock_tells_what_is_spent_without_its_stops() -> None:
+    async def tell() -> float:
+        async with Clock(Deadlines(photo_s=9), spent_s=3) as clock:
+            async with clock.stopped():
+                await asyncio.sleep(0.2)
+            return clock.spent_s
+
+    assert 3 <= run(tell()) < 3.1

@@ -54,11 +54,13 @@ class Faking:
     not_decoded: dict[bytes, CairnError] = field(default_factory=dict)
     is_bounded: bool = True
     asked: list[str] = field(default_factory=list)
+    spent_s: list[float] = field(default_factory=list)
     n_running: int = 0
     most_running: int = 0
 
-    async def hop(self, url: str) -> Reply:
+    async def hop(self, url: str, *, spent_s: float) -> Reply:
         self.asked.append(url)
+        self.spent_s.append(spent_s)
         self.n_running += 1
         self.most_running = max(self.most_running, self.n_running)
         try:
@@ -71,7 +73,7 @@ class Faking:
             raise answer
         status, location = answer if isinstance(answer, tuple) else (200, None)
         content = answer if isinstance(answer, bytes) else b""
-        return Reply(url, status, content, location, self.is_bounded)
+        return Reply(url, status, content, location, self.is_bounded, spent_s=spent_s + 7)
 
     async def keep(self, content: bytes) -> KeptImage:
         if error := self.not_decoded.get(content):
@@ -241,9 +243,9 @@ def test_a_host_that_names_a_long_time_is_left_alone_for_it() -> None:
     asked_at: list[float] = []
 
     class Timed(Faking):
-        async def hop(self, url: str) -> Reply:
+        async def hop(self, url: str, *, spent_s: float) -> Reply:
             asked_at.append(time.monotonic() * TIMES)
-            return await super().hop(url)
+            return await super().hop(url, spent_s=spent_s)
 
     worked([A], Timed({A: [failing(FetchCause.BUSY, retry_after_s=200), b"x"]}))
     assert asked_at[1] - asked_at[0] >= 200
@@ -299,6 +301,12 @@ def test_redirects_without_end_are_left_after_the_last_that_is_allowed() -> None
     worked([A], faking, disk)
     assert disk.causes() == ["too many redirects"]
     assert len(faking.asked) == MOST_REDIRECTS + 1
+
+
+def test_the_hops_of_one_try_share_its_time_and_the_next_try_begins_anew() -> None:
+    faking = Faking({A: [(302, B)], B: [(302, C)], C: [failing(FetchCause.TOOK_TOO_LONG), b"x"]})
+    worked([A], faking)
+    assert (faking.asked, faking.spent_s) == ([A, B, C, C], [0, 7, 14, 0])
 
 
 def test_the_original_is_asked_for_where_the_smaller_photo_is_not_there() -> None:

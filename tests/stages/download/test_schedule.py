@@ -356,7 +356,9 @@ def test_hosts_that_only_redirects_lead_to_are_forgotten_when_at_rest(
 def test_the_display_shows_the_hosts_with_the_most_to_do() -> None:
     plan = schedule(rows(a=1, b=5, c=9))
     taken(plan, 0.0)
-    plan.finished("b", BUSY, 0.0, retry_after_s=60.0, n_bytes=7)
+    plan.received("b", 7)
+    plan.received("forgotten.test", 7)
+    plan.finished("b", BUSY, 0.0, retry_after_s=60.0)
     plan.finished("a", OK, 0.0)
     first, second = plan.host_states()
     assert (first.host, first.waiting, first.running, first.state) == ("c", 8, 1, Doing.RUNNING)

@@ -14,7 +14,9 @@ from cairn.images.fetch.resolving import Resolver
 class Served:
     """What is served and how badly; `asked` holds path and first byte of each request, `sent` all bytes of bodies.
 
-    cut_at: the next answers break off at this byte of the file, one after another; pause_s: between chunks.
+    cut_at: the next answers break off at this byte of the file, one after another; pause_s: between
+    chunks. slow_after: the next answers send a byte at a time from this byte of the file on.
+    retry_after: what a refusal asks for.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -25,6 +27,8 @@ class Served:
     has_length: bool = True
     heeds_if_range: bool = True
     pause_s: float = 0.0
+    slow_after: list[int] = field(default_factory=list)
+    retry_after: str = ""
     asked: list[tuple[str, int]] = field(default_factory=list)
     sent: int = 0
     base: str = ""
@@ -58,13 +62,14 @@ async def no_wait(seconds: float) -> None:
     """Nothing."""
 
 
-def client() -> Client:
+def client(*, silence_s: float = 5, least_bytes_per_s: float = 0) -> Client:
     """A client that may ask the loopback."""
     settings = ClientSettings(
         user_agent="test",
         allow_private=True,
         deadlines=Deadlines(
-            connect_s=5, first_byte_s=5, silence_s=5, photo_s=5, least_bytes_per_s=0
+            connect_s=5, first_byte_s=5, silence_s=silence_s, photo_s=5,
+            least_bytes_per_s=least_bytes_per_s,
         ),
     )
     return Client(settings, Resolver(allow_private=True, deadline_s=5))
@@ -83,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
         state.asked.append((path, start))
         status = state.statuses.pop(0) if state.statuses else 200
         if content is None or status != 200:
-            self._refuse(404 if content is None else status)
+            wait = {"Retry-After": state.retry_after} if state.retry_after else None
+            self._refuse(404 if content is None else status, wait)
         elif start and start >= len(content):
             self._refuse(416, {"Content-Range": f"bytes */{len(content)}"})
         else:
@@ -116,15 +122,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         end = state.cut_at.pop(0) if state.cut_at else len(content)
+        slow_after = state.slow_after.pop(0) if state.slow_after else end
+        self._send(content[start:min(slow_after, end)], 1 << 16, state.pause_s)
+        self._send(content[slow_after:end], 1, 0.02)
+
+    def _send(self, content: bytes, at_once: int, pause_s: float) -> None:
         pause = threading.Event()
-        for at in range(start, end, 1 << 16):
-            chunk = content[at : min(end, at + (1 << 16))]
+        for at in range(0, len(content), at_once):
+            chunk = content[at : at + at_once]
             try:
                 self.wfile.write(chunk)
             except OSError:
                 return
-            state.sent += len(chunk)
-            pause.wait(state.pause_s)
+            self.state.sent += len(chunk)
+            pause.wait(pause_s)
 
     def log_request(self, *_: object) -> None:
         """Nothing is logged."""

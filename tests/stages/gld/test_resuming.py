@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,67 @@ async def run():
         await FileFetcher(http).fetch(sys.argv[1] + "/x", Path(sys.argv[2]))
 asyncio.run(run())
 """
+
+
+def test_a_file_that_comes_too_slowly_goes_on_where_it_was_in_another_try(
+    served: Served, tmp_path: Path
+) -> None:
+    served.slow_after = [2 << 20]
+    path, paced = tmp_path / "x", list[int]()
+
+    async def slow_reader(host: str, n_bytes: int) -> None:
+        # What a bandwidth asks for is no fault of the host's.
+        paced.append(n_bytes)
+        await asyncio.sleep(0.05)
+
+    async def run() -> Fetched:
+        async with client(silence_s=0.4, least_bytes_per_s=50_000_000) as http:
+            files = FileFetcher(http, patience=Patience(3, sleep=no_wait), pace=slow_reader)
+            return await files.fetch(f"{served.base}/x", path)
+
+    assert asyncio.run(asyncio.wait_for(run(), 20)).size_bytes == sum(paced) == SIZE
+    first, second = served.starts("x")
+    assert (first, (2 << 20) <= second < (2 << 20) + 100) == (0, True)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_file_that_is_always_too_slow_says_so(served: Served, tmp_path: Path) -> None:
+    served.slow_after = [0, 0]
+
+    async def run() -> None:
+        async with client(silence_s=0.2, least_bytes_per_s=1000) as http:
+            files = FileFetcher(http, patience=Patience(2, sleep=no_wait))
+            await files.fetch(f"{served.base}/x", tmp_path / "x")
+
+    with pytest.raises(FetchError) as caught:
+        asyncio.run(asyncio.wait_for(run(), 20))
+    assert caught.value.cause == FetchCause.TOO_SLOW
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "notes"), [("30", []), ("600", ["host too busy; tried again in 60"]), ("86400", [])]
+)
+def test_a_host_that_asks_for_an_hour_is_waited_for_and_one_that_asks_for_a_day_is_left(
+    served: Served, tmp_path: Path, asked_s: str, notes: list[str]
+) -> None:
+    served.statuses, served.retry_after = [503], asked_s
+    waited, told = list[float](), list[str]()
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def run() -> None:
+        async with client() as http:
+            files = FileFetcher(http, patience=Patience(3, sleep=sleep), note=told.append)
+            await files.fetch(f"{served.base}/x", tmp_path / "x")
+
+    with pytest.raises(FetchError) if asked_s == "86400" else nullcontext():
+        asyncio.run(run())
+    assert [int(asked_s) <= seconds < int(asked_s) + 2 for seconds in waited] == [True] * (
+        asked_s != "86400"
+    )
+    assert len(told) == len(notes)
+    assert all(words in line for words, line in zip(notes, told, strict=True))
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ _GZIP_OR_ZLIB = 47
 _BARE_DEFLATE = -15
 
 Paced = Callable[[int], Awaitable[None]]
+Came = Callable[[int], None]
 
 
 class Budget:
@@ -150,6 +151,7 @@ async def _next_part(response: ClientResponse, silence_s: float) -> bytes:
 async def body_of(
     chunks: AsyncIterator[bytes],
     *,
+    came: Came,
     most_bytes: int,
     clock: Clock,
     gauge: SpeedGauge,
@@ -159,12 +161,13 @@ async def body_of(
 ) -> bytes:
     """The bytes of a body, of which `chunks` are the parts as they come.
 
-    size_bytes: of the whole body, if told.
+    came: told of the bytes of each part. size_bytes: of the whole body, if told.
     Raises PixelError (TOO_MANY_BYTES) past `most_bytes`, FetchError (TOO_SLOW) below the gauge's speed.
     """
     parts: list[bytes] = []
     total = told = 0
     async for part in chunks:
+        came(len(part))
         parts.append(part)
         total += len(part)
         if total > most_bytes:
@@ -182,14 +185,18 @@ async def body_of(
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def read_leftover(response: ClientResponse) -> None:
-    """Read an answer without a photo to its end, if that is little and soon, so that its connection can be used again."""
+async def read_leftover(response: ClientResponse, *, came: Came) -> None:
+    """Read an answer without a photo to its end, if that is little and soon, so that its connection can be used again.
+
+    came: told of the bytes of each part.
+    """
     total = 0
     if (content_length(response.headers) or 0) > LEFTOVER_BYTES:
         return
     with suppress(FetchError, TimeoutError):
         async with asyncio.timeout(LEFTOVER_S):
             async for part in parts_of(response, silence_s=LEFTOVER_S):
+                came(len(part))
                 total += len(part)
                 if total > LEFTOVER_BYTES:
                     return

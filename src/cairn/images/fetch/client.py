@@ -44,11 +44,16 @@ from cairn.images.fetch.resolving import Resolver
 __all__ = ["Client", "ClientSettings", "Deadlines", "Reply", "Stream"]
 
 Pace = Callable[[str, int], Awaitable[None]]
+Came = Callable[[str, int], None]
 
 # What bodies over 2 MB may fill together.
 BIG_BODIES_BYTES = 256_000_000
 MOST_REDIRECTS = 5
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+def unnoticed(host: str, n_bytes: int) -> None:
+    """Nothing: nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Reply:
 
     url: the address that was asked. location: the next one, where the host leads on; `content` is empty then.
     is_bounded: whether the host told where the body ends; otherwise it may have been cut off unnoticed.
+    spent_s: seconds that the try has taken so far, those of earlier hops counted.
     """
 
     url: str
@@ -64,6 +70,7 @@ class Reply:
     content: bytes
     location: str | None = None
     is_bounded: bool = True
+    spent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +92,15 @@ class Client:
     """Asks hosts for photos, as `async with`; one for a whole run.
 
     pace: awaited with host and bytes while a body comes, to keep to a bandwidth; its waiting counts against no deadline.
+    came: told of host and bytes of every body that `hop` reads, as they come over the wire, whatever becomes of them.
     The resolver is closed with the client.
     Raises InputError for settings that cannot be kept to.
     """
 
     def __init__(
-        self, settings: ClientSettings, resolver: Resolver, *, pace: Pace | None = None
-    ) -> None:
+        self, settings: ClientSettings, resolver: Resolver, *, pace: Pace | None = None,
+        came: Came = unnoticed,
+    ) -> None:  # fmt: skip
         if settings.allow_private != resolver.allow_private:
             raise InputError(
                 f"allow_private is {settings.allow_private} for the client and {resolver.allow_private} for its resolver; "
@@ -99,13 +108,18 @@ class Client:
             )
         self._settings = settings
         self._resolver = resolver
-        self._pace = pace
+        self._pace, self._came = pace, came
         self._proxy = proxy_address(settings.proxy)
         self._tls = tls_context(settings.certificates)
         self._budget = Budget(max(BIG_BODIES_BYTES, 2 * settings.max_bytes))
         self._keeping_alive = KeepingAlive()
         self._open = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """How long each stretch of a try may take."""
+        return self._settings.deadlines
 
     async def __aenter__(self) -> "Client":
         self._open.push_async_callback(self._resolver.close)
@@ -125,25 +139,27 @@ class Client:
         self._http = None
         await self._open.aclose()
 
-    async def hop(self, url: str, *, headers: Mapping[str, str] = _NO_HEADERS) -> Reply:
+    async def hop(
+        self, url: str, *, headers: Mapping[str, str] = _NO_HEADERS, spent_s: float = 0.0
+    ) -> Reply:
         """What the host answers at `url`, a checked address; redirects are handed back as `location`.
 
         headers: sent besides the client's own.
+        spent_s: of the try's time, what is gone already: the `spent_s` of the reply that led here.
         Raises FetchError, and PixelError (TOO_MANY_BYTES) for a body over the limit.
         """
         host = host_of(url)
-        await self._check_host(url)
         async with (
-            Clock(self._settings.deadlines) as clock,
-            self._asked(url, {**self._keeping_alive.headers(host), **headers}) as response,
+            Clock(self._settings.deadlines, spent_s=spent_s) as clock,
+            self._reached(url, {**self._keeping_alive.headers(host), **headers}) as response,
         ):
-            status = response.status
+            status, came = response.status, partial(self._came, host)
             if status in REDIRECTS:
                 location = next_address(url, status, response.headers)
-                await read_leftover(response)
-                return Reply(url, status, b"", location)
+                await read_leftover(response, came=came)
+                return Reply(url, status, b"", location, spent_s=clock.spent_s)
             if not 200 <= status < 300:
-                await read_leftover(response)
+                await read_leftover(response, came=came)
             check_status(status, response.headers)
             if status == 206 and "Range" not in headers:
                 raise FetchError(FetchCause.CUT_OFF, "only a part came, unasked", http_status=206)
@@ -158,7 +174,8 @@ class Client:
         """A large file at `url`, chunk by chunk, through up to five redirects, each address checked.
 
         start: the first byte wanted. if_range: the file's ETag as it was; the whole file comes (200) if it is another now.
-        There is no limit of bytes and no deadline for all of it, but for the connection, the answer and silence.
+        There is no limit of bytes and no deadline for all of it, but for the connection, the answer and silence; its
+        speed is for who reads it.
         Raises FetchError, also while the chunks come.
         """
         headers = {"Accept": "*/*"}
@@ -168,8 +185,7 @@ class Client:
             headers["If-Range"] = if_range
         url = checked_address(url)
         for _ in range(MOST_REDIRECTS + 1):
-            await self._check_host(url)
-            async with self._asked(url, headers) as response:
+            async with self._reached(url, headers) as response:
                 status, said = response.status, response.headers
                 if status in REDIRECTS:
                     url = next_address(url, status, said)
@@ -198,12 +214,13 @@ class Client:
             await self._resolver.addresses(host, parts.port or 0)
 
     @asynccontextmanager
-    async def _asked(
+    async def _reached(
         self, url: str, headers: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer as far as its headers; afterwards its connection is free or closed."""
+        """The answer of a host that may be asked, as far as its headers; afterwards its connection is free or closed."""
         if self._http is None:
             raise RuntimeError("the client is closed; use it inside `async with`")
+        await self._check_host(url)
         async with Opening(self._settings.deadlines) as opening:
             try:
                 response = await self._http.get(
@@ -243,6 +260,7 @@ class Client:
             ) as chunks:
                 content = await body_of(
                     chunks,
+                    came=partial(self._came, host),
                     most_bytes=most_bytes,
                     clock=clock,
                     gauge=SpeedGauge(self._settings.deadlines, start=clock.now()),

@@ -17,7 +17,7 @@ class Deadlines:
     connect_s: for a connection, with its handshakes.
     first_byte_s: from the request until all that stands before the body is there.
     silence_s: in which nothing of the body may come. The least speed is that of any stretch so long.
-    photo_s: for the whole try.
+    photo_s: for the whole try, with its lookups of names and all its redirects.
     """
 
     connect_s: float = 10.0
@@ -69,14 +69,17 @@ _WORDS = {
 
 
 class Clock:
-    """The time of one whole try, as `async with`: when it is up, what runs inside ends with FetchError (TOOK_TOO_LONG)."""
+    """The time of one whole try, as `async with`: when it is up, what runs inside ends with FetchError (TOOK_TOO_LONG).
+
+    spent_s: seconds of the try that are gone already, at hosts that led on.
+    """
 
     __slots__ = ("_end", "_loop", "_photo_s", "_timeout", "stopped_s")
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, *, spent_s: float = 0.0) -> None:
         self._photo_s = deadlines.photo_s
         self._loop = asyncio.get_running_loop()
-        self._end = self._loop.time() + deadlines.photo_s
+        self._end = self._loop.time() + deadlines.photo_s - spent_s
         self._timeout = asyncio.timeout_at(self._end)
         self.stopped_s = 0.0
 
@@ -107,6 +110,11 @@ class Clock:
         self.stopped_s += waited_s
         self._end += waited_s
         self._timeout.reschedule(self._end)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of the whole try that are gone, without the stops."""
+        return self._photo_s - (self._end - self._loop.time())
 
     def now(self) -> float:
         """Seconds by which speed is measured: those of the loop, without the stops."""

@@ -18,6 +18,8 @@ from cairn.images.fetch.failures import check_files
 Lookup = Callable[[str, int], Sequence[str]]
 
 MOST_CACHED = 20_000
+# A name waits for its turn as long as so many lookups may take, one behind the other.
+MOST_TURNS = 6
 # Lookups that hang cannot be ended; past so many, new names are refused for the moment.
 MOST_HANGING = 64
 # Names that lead inside by what they are, wherever they are looked up.
@@ -48,14 +50,15 @@ class _Answer:
 
 
 class _NotAsked(Exception):
-    """There was no thread for a lookup: it says nothing about the name."""
+    """There was no thread for a lookup, or no turn: it says nothing about the name."""
 
 
 class Resolver(AbstractResolver):
     """Where a host lives: only addresses that may be connected to, and one lookup for all who ask at once.
 
     allow_private: also addresses inside the own network.
-    deadline_s: seconds for one lookup; its thread may hang on, nothing waits for it.
+    deadline_s: seconds for one lookup; its thread may hang on, nothing waits for it. A name whose turn does not come
+        within six times as long is not looked up.
     lookup: host and port to IP addresses; raises OSError where there are none. It runs in threads.
     n_threads: lookups at once.
     ttl_s, failure_ttl_s: seconds for which an answer, and a failure, is good.
@@ -137,15 +140,22 @@ class Resolver(AbstractResolver):
         return await asyncio.shield(task)
 
     async def _looked_up(self, host: str, port: int) -> _Answer:
-        async with self._slots:
-            try:
-                async with asyncio.timeout(self._deadline_s):
-                    answer = self._read(host, await self._in_thread(host, port))
-            except TimeoutError:
-                answer = self._failed(
-                    FetchCause.NOT_RESOLVED,
-                    f"looking up {host} took longer than {self._deadline_s:g} s",
-                )
+        waits_s = MOST_TURNS * self._deadline_s
+        try:
+            async with asyncio.timeout(waits_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            return self._read(host, _NotAsked(f"others were, for {waits_s:g} s"))
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                answer = self._read(host, await self._in_thread(host, port))
+        except TimeoutError:
+            answer = self._failed(
+                FetchCause.NOT_RESOLVED,
+                f"looking up {host} took longer than {self._deadline_s:g} s",
+            )
+        finally:
+            self._slots.release()
         return self._kept(host, answer)
 
     def _in_thread(self, host: str, port: int) -> asyncio.Future[Sequence[str] | Exception]:

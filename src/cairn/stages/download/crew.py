@@ -44,7 +44,9 @@ class Crew:
     def __init__(self, orders: Orders, hands: Hands, *, stopping: Stopping, tell: Tell) -> None:
         self._orders, self._hands = orders, hands
         self._stopping, self._tell = stopping, tell
-        self._books = Books(hands.output, hands.journal, hands.room, ends=lambda: self._ends)
+        self._books = Books(
+            hands.output, hands.journal, hands.room, ends=lambda: self._ends, counts=hands.counts
+        )
         self._counts = self._books.counts
         self._slots = asyncio.Semaphore(orders.concurrency)
         self._changed = asyncio.Event()
@@ -138,16 +140,14 @@ class Crew:
             self._fail(task, FetchCause.NO_CONTACT, refusal)
             return
         try:
-            reply = await self._hands.client.hop(checked_address(task.url))
+            reply = await self._hands.client.hop(checked_address(task.url), spent_s=task.spent_s)
         except (FetchError, PixelError) as error:
             verdict, retry_after_s = _verdict(error)
             now = self._hands.clock()
             schedule.finished(task.host, verdict, now, retry_after_s=retry_after_s)
             self._after(task, error, now)
             return
-        self._counts.bytes_received += len(reply.content)
-        now, n_bytes = self._hands.clock(), len(reply.content)
-        schedule.finished(task.host, Verdict.OK, now, n_bytes=n_bytes)
+        schedule.finished(task.host, Verdict.OK, self._hands.clock())
         if reply.location is not None:
             self._redirected(task, reply, reply.location)
         else:
@@ -155,6 +155,7 @@ class Crew:
 
     def _after(self, task: Task, error: FetchError | PixelError, now: float) -> None:
         """Another try, another address, or the end of a row whose request brought no photo."""
+        task.spent_s = 0.0
         if isinstance(error, FetchError) and error.cause in PASSING:
             is_patient = error.cause == FetchCause.BUSY or not error.is_hosts_fault
             patience = BUSY_PATIENCE if is_patient else 1
@@ -181,6 +182,7 @@ class Crew:
             )
         else:
             task.n_redirects += 1
+            task.spent_s = reply.spent_s
             self._orders.schedule.moved(task, location, now)
 
     async def _keep(self, task: Task, reply: Reply) -> None:

@@ -26,6 +26,7 @@ class Task:
     index: the row's position in the plan. home: the host in whose queue the row began; the schedule fills it in.
     original: the list's own address where `url` was rewritten to that of a smaller photo.
     Attempts and redirects are counted by whoever makes the requests; 0 attempts: its host was given up before.
+    spent_s: seconds that requests of the present attempt have taken.
     """
 
     index: int
@@ -33,6 +34,7 @@ class Task:
     host: str
     attempt: int = 1
     n_redirects: int = 0
+    spent_s: float = 0.0
     original: str | None = None
     home: str = ""
 

@@ -19,8 +19,11 @@ from cairn.stages.download.space import Room
 class Hosts(Protocol):
     """What answers requests; in the end it is `images.fetch.client.Client`."""
 
-    async def hop(self, url: str, /) -> Reply:
-        """What is answered at a checked address; raises FetchError or PixelError where that is no photo."""
+    async def hop(self, url: str, /, *, spent_s: float) -> Reply:
+        """What is answered at a checked address; raises FetchError or PixelError where that is no photo.
+
+        spent_s: seconds that the try has taken at hosts that led here.
+        """
         ...
 
 
@@ -78,7 +81,10 @@ class Orders:
 
 @dataclass(frozen=True)
 class Hands:
-    """What a crew works with; tests give it others."""
+    """What a crew works with; tests give it others.
+
+    counts: what has happened so far; whoever fetches adds the bytes that came.
+    """
 
     client: Hosts
     decoders: Decoding
@@ -87,6 +93,7 @@ class Hands:
     room: Room
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
+    counts: Counts = field(default_factory=Counts)
     backlog: Backlog = field(default_factory=Backlog)
 
 

@@ -130,15 +130,19 @@ class Schedule:
         now: float,
         *,
         retry_after_s: float | None = None,
-        n_bytes: int = 0,
     ) -> None:
         """Notes how a request to `host` ended and what came of it; the host may be given up by it."""
         asked = self._hosts[host]
-        asked.bytes_received += n_bytes
         self._now = now
         self.n_running -= 1
         self._manners_of(asked).finished(now, verdict, retry_after_s)
         self._put(asked)
+
+    def received(self, host: str, n_bytes: int) -> None:
+        """Notes that so many bytes came from `host`."""
+        known = self._hosts.get(host)
+        if known is not None:
+            known.bytes_received += n_bytes
 
     def given_up(self) -> Iterator[Task]:
         """The tasks of rows that wait for hosts which were given up, each once; may be left and begun again."""

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,8 @@ from cairn.base.watching import Advance
 from cairn.images.fetch.addresses import host_of
 from cairn.images.fetch.causes import PASSING, FetchCause, FetchError
 from cairn.images.fetch.client import Client, Stream
-from cairn.images.fetch.manners import backoff_s
+from cairn.images.fetch.deadlines import SpeedGauge
+from cairn.images.fetch.manners import PATIENCE, backoff_s
 from cairn.stages.download.space import free_at
 
 PARTIAL = 206
@@ -25,6 +27,8 @@ RANGE_BEYOND_THE_END = 416
 # A try that brought less than this counts as one that brought nothing.
 PROGRESS_BYTES = 1 << 20
 MOST_BYTES = 20_000_000_000
+# A wait that is longer is told of.
+QUIET_WAIT_S = 60.0
 Pace = Callable[[str, int], Awaitable[None]]
 
 
@@ -32,14 +36,20 @@ async def unhurried(host: str, n_bytes: int) -> None:
     """Nothing: bytes may come as fast as they do."""
 
 
+def _unsaid(text: str) -> None:
+    """Nothing: nobody listens."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How often a file that breaks off is tried, and how long is waited in between.
 
     attempts: tries in a row that bring (almost) nothing; one that brings more starts the count anew.
+    longest_wait_s: where a host asks for more, the file is left for another run.
     """
 
     attempts: int = 6
+    longest_wait_s: float = PATIENCE.longest_wait_s
     wait_s: Callable[[int, random.Random, float | None], float] = backoff_s
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: random.Random = field(default_factory=random.Random)
@@ -59,7 +69,9 @@ class FileFetcher:
     """Fetches files whole; what was fetched of one before is never fetched again.
 
     spare_bytes: less than this is never left on the disk.
-    pace: awaited with host and bytes for all that comes, to count it and to keep to a bandwidth.
+    pace: awaited with host and bytes for all that comes, to count it and to keep to a bandwidth; its waiting is not
+        held against the host's speed.
+    note: told in words of each long wait.
     """
 
     def __init__(
@@ -69,8 +81,9 @@ class FileFetcher:
         patience: Patience | None = None,
         spare_bytes: int = 0,
         pace: Pace = unhurried,
+        note: Callable[[str], None] = _unsaid,
     ) -> None:
-        self._client, self._pace = client, pace
+        self._client, self._pace, self._note = client, pace, note
         self._patience = patience or Patience()
         self._spare_bytes = spare_bytes
 
@@ -108,11 +121,13 @@ class FileFetcher:
                 elif error.cause not in PASSING:
                     raise
                 tries = 1 if received - before >= PROGRESS_BYTES else tries + 1
-                if tries >= self._patience.attempts:
+                asked_s = error.retry_after_s or 0.0
+                if tries >= self._patience.attempts or asked_s > self._patience.longest_wait_s:
                     raise
-                await self._patience.sleep(
-                    self._patience.wait_s(tries, self._patience.rng, error.retry_after_s)
-                )
+                wait_s = self._patience.wait_s(tries, self._patience.rng, error.retry_after_s)
+                if wait_s > QUIET_WAIT_S:
+                    self._note(f"{url}: {error.cause}; tried again in {wait_s:,.0f} s")
+                await self._patience.sleep(wait_s)
         return await asyncio.to_thread(part.finish, received)
 
     async def _one_try(self, part: "PartFile", most_bytes: int, arrived: Advance) -> None:
@@ -127,20 +142,32 @@ class FileFetcher:
                 arrived(-part.begin(answer.etag, answer.total_bytes))
             self._require_room(part, most_bytes)
             with part.opened() as file:
-                async for chunk in answer.chunks:
-                    problem = _too_many(part, len(chunk), most_bytes)
-                    if problem is not None:
-                        arrived(-part.begin(None, None))
-                        raise problem
-                    part.append(file, chunk)
-                    arrived(len(chunk))
-                    await self._pace(host_of(answer.url), len(chunk))
+                await self._append(part, file, answer, most_bytes, arrived)
         if part.total_bytes is not None and part.size_bytes < part.total_bytes:
             raise FetchError(
                 FetchCause.CUT_OFF,
                 f"{part.url} broke off at byte {part.size_bytes:,} of {part.total_bytes:,}",
             )
         part.is_whole = True
+
+    async def _append(
+        self, part: "PartFile", file: BinaryIO, answer: Stream, most_bytes: int, arrived: Advance
+    ) -> None:
+        """All that `answer` brings is in the file; raises FetchError where that is too much, or comes too slowly."""
+        host, received, paced_s = host_of(answer.url), 0, 0.0
+        gauge = SpeedGauge(self._client.deadlines, start=time.monotonic())
+        async for chunk in answer.chunks:
+            problem = _too_many(part, len(chunk), most_bytes)
+            if problem is not None:
+                arrived(-part.begin(None, None))
+                raise problem
+            part.append(file, chunk)
+            arrived(len(chunk))
+            received += len(chunk)
+            came_at = time.monotonic()
+            gauge.came(received, now=came_at - paced_s)
+            await self._pace(host, len(chunk))
+            paced_s += time.monotonic() - came_at
 
     def _require_room(self, part: "PartFile", most_bytes: int) -> None:
         """Nothing, where what is still to come will fit; raises DiskError, or FetchError if it is too much."""
