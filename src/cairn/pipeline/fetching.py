@@ -81,6 +81,7 @@ async def _fetch_rows(
         plan.queues(wanted),
         make=lambda index, host: _task(plan, index, host, settings, around.rules),
         manners=lambda host: HostManners(around.rules.of(host), rng=rng),
+        most_doubted=max(1, settings.concurrency // 2),
     )
     orders = Orders(
         schedule=schedule,

@@ -97,10 +97,10 @@ def lifted_causes(settings: DownloadSettings, before: JsonValue) -> frozenset[st
         causes.add(str(FetchCause.OPTED_OUT))
     if settings.certificates:
         causes.add(str(FetchCause.CERTIFICATE))
-    were = before if isinstance(before, dict) else {}
+    were, limits_now = before if isinstance(before, dict) else {}, _limits(settings)
     for name, cause in LIMITS.items():
         limit = were.get(name)
-        if not isinstance(limit, int | float) or settings.as_json()[name] > limit:
+        if not isinstance(limit, int | float) or limits_now[name] > limit:
             causes.add(str(cause))
     return frozenset(causes)
 
@@ -122,5 +122,9 @@ def forget_lifted(
     keys = failed["key"].to_numpy()
     if len(keys):
         journal.forget(keys[_are_among(keys, plan.key)])
-    limits = {name: settings.as_json()[name] for name in LIMITS}
-    journal.write_note(f"{LIMITED_BY} {list_name}", limits)
+    journal.write_note(f"{LIMITED_BY} {list_name}", dict(_limits(settings)))
+
+
+def _limits(settings: DownloadSettings) -> dict[str, float]:
+    values = settings.model_dump()
+    return {name: values[name] for name in LIMITS}

@@ -17,7 +17,7 @@ from cairn.images.fetch.manners import BURST_S, Doing, HostManners, Patience, Ve
 from cairn.images.fetch.rules import HostRule
 from cairn.stages.download import schedule as schedule_room
 from cairn.stages.download.host_queue import MOST_OUT, HostQueue, Rows
-from cairn.stages.download.schedule import Schedule, Task
+from cairn.stages.download.schedule import NO_DOUBTS, Schedule, Task
 
 OK, BUSY, FAILING = Verdict.OK, Verdict.BUSY, Verdict.FAILING
 QUICK = HostRule(concurrency=4, rate_per_s=1e6)
@@ -25,7 +25,11 @@ RuleOf = Callable[[str], HostRule]
 
 
 def schedule(
-    queues: Mapping[str, Rows], *, rule: HostRule | RuleOf = QUICK, seed: int = 0
+    queues: Mapping[str, Rows],
+    *,
+    rule: HostRule | RuleOf = QUICK,
+    seed: int = 0,
+    most_doubted: int = NO_DOUBTS,
 ) -> Schedule:
     rule_of = rule if callable(rule) else lambda host: rule
 
@@ -33,7 +37,10 @@ def schedule(
         return HostManners(rule_of(host), rng=random.Random(f"{seed} {host}"))
 
     return Schedule(
-        queues, make=lambda i, host: Task(i, f"http://{host}/{i}", host), manners=manners
+        queues,
+        make=lambda i, host: Task(i, f"http://{host}/{i}", host),
+        manners=manners,
+        most_doubted=most_doubted,
     )
 
 
@@ -457,3 +464,57 @@ def test_patience_is_a_setting_of_a_hosts_manners() -> None:
     world = World(plan, lambda task: (0.0, FAILING, None)).run()
     assert len(world.starts) == 2
     assert world.now < 1.3
+
+
+# doubts
+
+
+def dead_and_alive(n_dead: int, n_alive: int = 400) -> Mapping[str, Rows]:
+    """As many dead hosts with rows enough to be asked again and again, and then one that lives."""
+    return rows(**{f"dead{n}": 40 for n in range(n_dead)}, alive=n_alive)
+
+
+def silent_if_dead(task: Task) -> tuple[float, Verdict, str | None]:
+    return (0.1, OK, None) if task.host == "alive" else (20.0, FAILING, None)
+
+
+def seconds_of_the_living(most_doubted: int) -> float:
+    """When the last row of the one host that lives has ended, among 200 that are dead, with 64 slots."""
+    plan = schedule(dead_and_alive(200), most_doubted=most_doubted)
+    world = World(plan, silent_if_dead, most_running=64).run(until=600)
+    return max(at for row, at in world.ended_at.items() if row >= 200 * 40)
+
+
+def test_two_hundred_dead_hosts_do_not_hold_up_one_that_answers() -> None:
+    # Alone it would take 10 seconds: 400 rows of 0.1 s, four at once.
+    assert seconds_of_the_living(32) < 12
+    assert seconds_of_the_living(1000) > 20
+
+
+def test_where_no_host_answers_well_the_doubted_have_all_slots_after_a_while() -> None:
+    plan = schedule(rows(**{f"dead{n}": 8 for n in range(200)}), most_doubted=32)
+    world = World(plan, silent_if_dead, most_running=64)
+    assert (len(taken(plan, 0.0)), plan.next(1.0)) == (32, (None, 30.0))
+    assert len(taken(plan, 30.0)) == 168
+    assert world.now == 0
+
+
+def test_hosts_of_one_row_each_have_all_slots_after_a_while() -> None:
+    plan = schedule(rows(**{f"h{n}": 1 for n in range(3000)}), most_doubted=32)
+    world = World(plan, lambda task: (1.0, OK, None), most_running=64).run()
+    assert set(world.ends.values()) == {1}
+    assert world.now == pytest.approx(30 + (3000 - 30 * 32) / 64, abs=3)
+
+
+def test_a_host_that_no_longer_answers_is_doubted_again() -> None:
+    plan = schedule(rows(a=20, b=20, c=20), most_doubted=1)
+    first = plan.next(0.0)[0]
+    assert first is not None
+    assert plan.next(0.0)[0] is None
+    plan.finished(first.host, OK, 0.0)
+    # It answers well, so that one of the others may be tried beside it.
+    asked = Counter(task.host for task in taken(plan, 0.0))
+    assert (asked[first.host], asked.total()) == (2, 3)
+    for _ in range(2):
+        plan.finished(first.host, FAILING, 1.0)
+    assert first.host not in {task.host for task in taken(plan, 1.0)}

@@ -68,7 +68,10 @@ def client(*, silence_s: float = 5, least_bytes_per_s: float = 0) -> Client:
         user_agent="test",
         allow_private=True,
         deadlines=Deadlines(
-            connect_s=5, first_byte_s=5, silence_s=silence_s, photo_s=5,
+            connect_s=5,
+            first_byte_s=5,
+            silence_s=silence_s,
+            photo_s=5,
             least_bytes_per_s=least_bytes_per_s,
         ),
     )
@@ -123,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         end = state.cut_at.pop(0) if state.cut_at else len(content)
         slow_after = state.slow_after.pop(0) if state.slow_after else end
-        self._send(content[start:min(slow_after, end)], 1 << 16, state.pause_s)
+        self._send(content[start : min(slow_after, end)], 1 << 16, state.pause_s)
         self._send(content[slow_after:end], 1, 0.02)
 
     def _send(self, content: bytes, at_once: int, pause_s: float) -> None:

@@ -6,17 +6,28 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cairn.images.fetch.manners import HostManners
+from cairn.images.fetch.manners import Doing, HostManners
 
 Rows = Sequence[int] | npt.NDArray[np.int32]
 
 # So many tasks of one host may wait for another try, or at other hosts, before its next row is touched.
 MOST_OUT: Final = 1000
+
+
+class HostState(NamedTuple):
+    """One host at one moment, for the display; until when, where that is known."""
+
+    host: str
+    waiting: int
+    running: int
+    state: Doing
+    until: float
+    bytes_received: int
 
 
 @dataclass(slots=True)
@@ -46,6 +57,7 @@ class Place(IntEnum):
     IN_TURN = 1
     LATER = 2
     GIVEN_UP = 3
+    ASIDE = 4
 
 
 class HostQueue:
@@ -53,11 +65,12 @@ class HostQueue:
 
     n_out: tasks that began here and wait outside of `rows`, here or at other hosts.
     place, due: where the schedule has put the host, and until when where that is `LATER`.
+    is_doubted: it has not answered well yet, or not the last time. is_awaited: it answers well and has more to do.
     """
 
     __slots__ = (
-        "_moved", "_n_touched", "_retries", "_rows", "bytes_received", "due", "is_long", "manners", "n_out",
-        "name", "place",
+        "_moved", "_n_touched", "_retries", "_rows", "bytes_received", "due", "is_awaited", "is_doubted",
+        "is_long", "manners", "n_out", "name", "place",
     )  # fmt: skip
 
     def __init__(self, name: str, rows: Rows) -> None:
@@ -67,7 +80,8 @@ class HostQueue:
         self.bytes_received = 0
         self.place = Place.NOWHERE
         self.due = math.inf
-        self.is_long = False
+        self.is_long = self.is_awaited = False
+        self.is_doubted = True
         self._rows = rows
         self._n_touched = 0
         # Most hosts are never redirected to and never asked twice.

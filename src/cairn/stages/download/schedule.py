@@ -7,11 +7,19 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from cairn.images.fetch.addresses import host_of
-from cairn.images.fetch.manners import Doing, HostManners, Verdict
-from cairn.stages.download.host_queue import MOST_OUT, HostQueue, Place, Rows, Task
+from cairn.images.fetch.manners import HostManners, Verdict
+from cairn.stages.download.doubting import Doubts
+from cairn.stages.download.host_queue import (
+    MOST_OUT,
+    HostQueue,
+    HostState,
+    Place,
+    Rows,
+    Task,
+)
 
 __all__ = ["HostState", "Schedule", "Task"]
 
@@ -19,21 +27,11 @@ __all__ = ["HostState", "Schedule", "Task"]
 N_LONGEST: Final = 4
 # Hosts with nothing left are forgotten when there are twice as many hosts as there were, and so many more.
 SPARE_HOSTS: Final = 10_000
+NO_DOUBTS: Final = 1 << 31
 # Above so many hosts, those with the most to do are looked for once in so many calls; more are kept than are shown.
 MANY_HOSTS: Final = 20_000
 N_CALLS_PER_LOOK: Final = 10
 N_KEPT_PER_SHOWN: Final = 8
-
-
-class HostState(NamedTuple):
-    """One host at one moment, for the display; until when, where that is known."""
-
-    host: str
-    waiting: int
-    running: int
-    state: Doing
-    until: float
-    bytes_received: int
 
 
 class Schedule:
@@ -42,6 +40,7 @@ class Schedule:
     queues: the rows of each host, in the order of the list.
     make: gives the first task of a row, from its position and its host.
     manners: gives the manners of a host; asked when its first turn comes.
+    most_doubted: requests at once to hosts that have not answered well, see `Doubts`; more than there are slots: no limit.
 
     A task that `next` gave ends with `finished`, said of the host that was asked. If that was not the end of its
     row, it is handed back too: `retry` for another try later, `moved` where it goes on at another address.
@@ -58,6 +57,7 @@ class Schedule:
         *,
         make: Callable[[int, str], Task],
         manners: Callable[[str], HostManners],
+        most_doubted: int = NO_DOUBTS,
     ) -> None:
         self._make = make
         self._manners = manners
@@ -65,6 +65,7 @@ class Schedule:
         self._sweep_at = 2 * len(self._hosts) + SPARE_HOSTS
         self._turns: tuple[deque[HostQueue], deque[HostQueue]] = (deque(), deque())
         self._is_long_turn = True
+        self._doubts = Doubts(most_doubted)
         self._later: list[tuple[float, int, HostQueue]] = []
         self._given_up: deque[HostQueue] = deque()
         self._kept: list[HostQueue] = []
@@ -95,14 +96,18 @@ class Schedule:
             due, _, host = heapq.heappop(self._later)
             if host.place is Place.LATER and host.due == due:
                 self._put(host)
+        for host in self._doubts.released(now):
+            self._put(host)
         while (turn := self._turn()) is not None:
             turn.place = Place.NOWHERE
             at = self._ready_at(turn, now)
-            if at <= now:
+            if at <= now and self._doubts.may_start(turn, now):
                 return self._start(turn, now), now
-            if at < math.inf:
+            if at <= now:
+                self._doubts.put_aside(turn)
+            elif at < math.inf:
                 self._put_later(turn, at)
-        return None, now if self._given_up else self._soonest()
+        return None, now if self._given_up else min(self._soonest(), self._doubts.free_at())
 
     def retry(self, task: Task, at: float) -> None:
         """Takes a task back for another try at its host, not before `at`."""
@@ -136,6 +141,7 @@ class Schedule:
         self._now = now
         self.n_running -= 1
         self._manners_of(asked).finished(now, verdict, retry_after_s)
+        self._doubts.finished(asked, verdict)
         self._put(asked)
 
     def received(self, host: str, n_bytes: int) -> None:
@@ -182,6 +188,8 @@ class Schedule:
     def _start(self, host: HostQueue, now: float) -> Task:
         task = self._taken(host, now, n_attempts=1)
         self._manners_of(host).started(now)
+        self._doubts.started(host)
+        self._doubts.changed(host)
         self.n_running += 1
         self._put(host)
         return task
@@ -210,6 +218,7 @@ class Schedule:
     def _wait(self, task: Task, host: HostQueue) -> None:
         self._host(task.home).n_out += 1
         self.n_waiting += 1
+        self._doubts.changed(host)
         self._put(host)
 
     def _put(self, host: HostQueue) -> None:
@@ -219,7 +228,7 @@ class Schedule:
         if host.manners is not None and host.manners.given_up_for is not None:
             host.place = Place.GIVEN_UP
             self._given_up.append(host)
-        elif host.place is not Place.IN_TURN:
+        elif host.place not in (Place.IN_TURN, Place.ASIDE):
             host.place = Place.IN_TURN
             self._turns[host.is_long].append(host)
 
