@@ -187,3 +187,12 @@ def marked(mark: str) -> set[int]:
             if f"MARK={mark}\0".encode() in path.read_bytes():
                 found.add(int(path.parent.name))
     return found
+
+
+def resident_bytes(mark: str) -> int:
+    """The memory of a download and its decoding processes, which all have `mark` in their environment."""
+    n_pages = 0
+    for process in marked(mark):
+        with contextlib.suppress(OSError):
+            n_pages += int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return n_pages * os.sysconf("SC_PAGESIZE")

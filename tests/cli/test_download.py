@@ -16,15 +16,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 from rich.console import Console
 from rich.live import Live
 
 from cairn.base.checks import duration
+from cairn.cli.fetching import MOST_HOSTS, downloaded
 from cairn.cli.live import LiveDownload, Signals
 from cairn.cli.main import main
 from cairn.images.fetch.manners import Doing
+from cairn.pipeline.results import Downloaded
+from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import KEPT, PENDING, Catalog
+from cairn.records.tally import HostTally, Tally
 from cairn.stages.download.progress import Snapshot
 from cairn.stages.download.schedule import HostState
 from tests.serving import (
@@ -85,13 +90,40 @@ def test_what_is_printed_adds_up_and_is_what_catalog_and_report_hold(
     assert shown.pop("all") == sum(shown.values()) == 20
     assert shown == dict(Catalog.read(work / "catalog.parquet").counts())
     hosts = [line.split() for line in said.splitlines() if line.startswith("127.0.0.1:")]
-    assert [sum(int(line[column]) for line in hosts) for column in (1, 2, 3)] == [19, 13, 4]
-    assert "(no host)" in said
+    assert [sum(int(line[column]) for line in hosts) for column in (1, 2, 3, 4)] == [19, 13, 4, 2]
+    assert re.search(r"^\(no host\) +1 +0 +1 +0 +1 no address$", said, re.MULTILINE)
+    assert re.search(r"^all +20 +13 +5 +2 ", said, re.MULTILINE)
     assert f"catalog: {work}/catalog.parquet\nreport: {work}/reports/download/report.html\n" in said
     assert f"next: cairn split {work}   (or the same command again: 1 row may come now)" in said
     report = (work / "reports/download/report.html").read_text()
     assert "they add up to 20." in report
     assert '<p class="value">13</p>' in report
+
+
+def test_the_table_of_hosts_adds_up_to_the_rows_however_many_hosts_there_are(
+    tmp_path: Path,
+) -> None:
+    hosts = tuple(HostTally(f"h{n}.test", 40 - n, 20, 19 - n, ()) for n in range(MOST_HOSTS + 7))
+    n_rows = sum(host.n_rows for host in hosts)
+    tally = Tally("list.csv", n_rows, (("kept", None, n_rows),), hosts, 20 * len(hosts), 1, 1)
+    said = downloaded(Downloaded(WorkFolder(tmp_path), tally, tmp_path, False, False))
+    lines = [
+        line.split() for line in said.splitlines() if " other hosts" in line or ".test" in line
+    ]
+    shown = [[int(word) for word in line if word.isdecimal()][-4:] for line in lines]
+    (of_all,) = re.findall(r"^all +(\d+) +(\d+) +(\d+) +(\d+)", said, re.MULTILINE)
+    assert (len(lines), lines[-1][:3]) == (MOST_HOSTS + 1, ["7", "other", "hosts"])
+    assert [sum(column) for column in zip(*shown, strict=True)] == [int(n) for n in of_all]
+    assert int(of_all[0]) == n_rows == sum(map(int, of_all[1:]))
+
+
+def test_the_table_of_hosts_is_shown_without_a_work_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["download", "--show-hosts"]) == 0
+    said = capsys.readouterr().out
+    assert 'hosts = ["upload.wikimedia.org"]' in said
+    assert "contact_required = true" in said
 
 
 @pytest.mark.slow
@@ -114,6 +146,25 @@ def test_a_dry_run_says_what_is_odd_and_what_it_costs_and_does_nothing(
     assert refused in capsys.readouterr().out
     assert not work.exists()
     assert not server.book.asked
+
+
+@pytest.mark.slow
+def test_every_odd_row_can_be_had_and_the_first_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": f"i{n}", "url": "None" if n % 2 else f"http://a.test/{n}"} for n in range(100)]
+    urls, odd = write_list(tmp_path / "list.csv", rows), tmp_path / "odd.csv"
+    flags = [str(tmp_path / "w"), "--urls", str(urls)]
+    assert main(["download", *flags, "--dry-run"]) == 0
+    assert "  and 45 more: --odd-rows FILE lists all" in capsys.readouterr().out
+    assert main(["download", *flags, "--dry-run", "--odd-rows", str(odd)]) == 0
+    assert f"  and 45 more: all are in {odd}" in capsys.readouterr().out
+    found = pl.read_csv(odd)
+    assert found.columns == ["kind", "line", "words"]
+    assert found["line"].to_list() == list(range(3, 102, 2))
+    assert set(found["kind"]) == {"no address"}
+    assert main(["download", *flags, "--odd-rows", str(odd)]) == 2
+    assert "--odd-rows goes with --urls and --dry-run" in capsys.readouterr().err
 
 
 def test_a_run_over_a_list_of_which_nothing_is_kept_says_why_and_what_to_do(

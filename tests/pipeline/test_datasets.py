@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,19 @@ import pytest
 
 from cairn.base.errors import InputError
 from cairn.base.settings import DownloadSettings, SelectSettings
+from cairn.base.watching import Silent
 from cairn.cli.main import main
+from cairn.images.fetch.rules import HostRules
 from cairn.images.store import FolderStore
 from cairn.pipeline.dataset_choice import DatasetChoice
+from cairn.pipeline.dataset_lists import fetch_lists
 from cairn.pipeline.datasets import DatasetDownload
+from cairn.pipeline.fetching import Surroundings
 from cairn.pipeline.results import DownloadedPart, LookedPart
 from cairn.records.catalog import FAILED, KEPT, PENDING
-from cairn.records.landmarks import Landmarks
-from cairn.stages.download.progress import Attendance, Snapshot, Stopping
+from cairn.records.landmarks import KINDS, Landmarks
+from cairn.stages.download.progress import Attendance, Snapshot, Stopping, unattended
+from cairn.stages.download.space import Free
 from cairn.stages.gld import datasets, tar_crew
 from cairn.stages.gld.tars import member_name
 from tests.make import jpeg
@@ -74,6 +80,7 @@ def test_every_row_of_train_becomes_an_image_with_what_all_lists_say_of_it(
     assert set(rows["width_px"]) == {64}
     landmarks = Landmarks.read(tmp_path / "landmarks.parquet").table
     assert landmarks["name"].to_list() == ["Tower 0", "Tower 1", "Tower 2"]
+    assert landmarks.select(KINDS).rows()[:2] == [("Tower", "tower", "human-made"), (None,) * 3]
 
 
 def test_a_second_run_fetches_and_decodes_nothing(served: Served, tmp_path: Path) -> None:
@@ -135,6 +142,16 @@ def test_only_the_first_tars_leave_rows_that_wait(
     assert (done[0].n_tars, done[0].n_unread, done[0].failed_tars) == (2, 1, {})
     assert set(ends(downloaded(served, tmp_path)).values()) == {KEPT}
     assert served.starts(FIRST) == [0]
+
+
+def test_photos_of_tars_that_were_read_for_fewer_and_are_left_now_are_still_to_come(
+    served: Served, made: Published, tmp_path: Path
+) -> None:
+    downloaded(served, tmp_path, selecting=SelectSettings(sample=1))
+    left = list(ends(downloaded(served, tmp_path, n_tars=1)).values())
+    assert set(left[:4]) == {KEPT}
+    assert set(left[4:]) <= {KEPT, "not fetched yet"}
+    assert set(ends(downloaded(served, tmp_path)).values()) == {KEPT}
 
 
 def test_bad_photos_cost_one_row_each(served: Served, made: Published, tmp_path: Path) -> None:
@@ -259,18 +276,72 @@ def test_images_go_into_shards_too(served: Served, made: Published, tmp_path: Pa
     assert len({FolderStore(tmp_path).read(path) for path in rows["path"]}) == 8
 
 
+def bring_lists(made: Published, work: Path) -> None:
+    """The lists lie where an earlier run would have left them."""
+    folder = work / "datasets/gld-v2/lists"
+    folder.mkdir(parents=True)
+    for name, text in made.lists().items():
+        (folder / name).write_text(text)
+
+
+def spoil(served: Served, name: str, change: Callable[[list[str]], object]) -> None:
+    """The list of that name is served with changed lines."""
+    lines = served.files[name].decode().splitlines()
+    change(lines)
+    served.files[name] = "\n".join([*lines, ""]).encode()
+
+
+@pytest.mark.parametrize("by", ["tars", "urls"])
+def test_rows_that_are_none_end_as_malformed_and_no_other_row_is_lost(
+    served: Served, made: Published, tmp_path: Path, by: str
+) -> None:
+    def change(lines: list[str]) -> None:
+        lines[2] = lines[2].rpartition(",")[0]
+        lines.insert(4, "no row at all")
+
+    spoil(served, "metadata/train.csv", change)
+    choice = DatasetChoice("gld-v2", base=served.base, by=by)
+    settings = SETTINGS.model_copy(update={"allow_private": True, "dns_s": 1})
+    (done,) = DatasetDownload(choice, settings=settings).download(tmp_path)
+    tally = done.downloaded.tally
+    assert tally.n_rows == 9
+    assert ("failed", "malformed row", 2) in tally.ends
+    assert by == "urls" or tally.n_kept == 7
+    assert sum(host.n_rows for host in tally.hosts) == 9
+
+
+def test_a_dry_run_tells_of_rows_of_a_part_that_are_none(
+    served: Served, made: Published, tmp_path: Path
+) -> None:
+    def change(lines: list[str]) -> None:
+        lines[2] = lines[2].rpartition(",")[0]
+        lines.insert(4, "no row at all")
+
+    spoil(served, "metadata/train.csv", change)
+    downloaded(served, tmp_path, n_tars=1)
+    choice = DatasetChoice("gld-v2", base=served.base)
+    (found,) = DatasetDownload(choice, settings=SETTINGS).look(tmp_path)
+    assert isinstance(found, LookedPart)
+    assert found.n_rows == 9
+    assert found.odd == (
+        "1 × malformed row: 2", "1 × malformed row, without an id: the first is line 5",
+    )  # fmt: skip
+
+
 class Ending:
-    """An attendance that asks to end once so many photos are done."""
+    """An attendance that asks to end once so many photos are done; before, the lists were fetched."""
 
     def __init__(self, after: int, *, times: int = 1) -> None:
         self.stopping, self._after, self._times = Stopping(), after, times
         self.told: list[Snapshot] = []
+        self.look: Callable[[Snapshot], object] = lambda now: None
 
     def __call__(self) -> AbstractContextManager[Attendance]:
         return nullcontext(Attendance(self.tell, self.stopping))
 
     def tell(self, now: Snapshot) -> None:
         self.told.append(now)
+        self.look(now)
         if now.n_kept + now.n_failed >= self._after and not self.stopping.is_draining:
             for _ in range(self._times):
                 self.stopping.ask()
@@ -281,6 +352,7 @@ def test_asked_to_end_what_is_kept_stays_and_the_rest_comes_in_another_run(
     served: Served, made: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     monkeypatch.setattr("cairn.stages.download.ticking.TICK_S", 0.001)
+    bring_lists(made, tmp_path)
     ending = Ending(1, times=times)
     done = downloaded(served, tmp_path, "train", "test", attended=ending)
     assert len(done) == 1
@@ -413,3 +485,77 @@ def test_the_same_photo_by_tar_and_by_address_is_fetched_once(
     choice = DatasetChoice("gld-v2", base=served.base, by="urls")
     done = DatasetDownload(choice, settings=SETTINGS).download(tmp_path)
     assert {cause for cause in table(done)["cause"] if cause} == {"duplicate bytes"}
+
+
+# lists on their way
+
+LIST = "metadata/train.csv"
+LONG_LIST = b"id,url,landmark_id\n" + b"0123456789abcdef,http://photos.example/a.jpg,1\n" * 12_000
+
+
+def long_list(served: Served, work: Path, **told: Any) -> dict[str, Path] | None:
+    """What fetching one list of half a megabyte gives, and nothing else."""
+    served.files[LIST], served.etags[LIST] = LONG_LIST, '"1"'
+    around = Surroundings(
+        HostRules.read(settings=SETTINGS), attended=told.pop("attended", unattended)
+    )
+    return fetch_lists(
+        DatasetChoice("gld-v2", base=served.base), work / "datasets/gld-v2", ["train.csv"],
+        settings=SETTINGS.model_copy(update=told), around=around, watch=Silent(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cairn.stages.download.ticking.TICK_S", 0.01)
+    monkeypatch.setattr("cairn.stages.gld.list_crew.LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr("cairn.stages.download.space.TRY_AGAIN_S", 0.05)
+
+
+@pytest.mark.usefixtures("quick_ticks")
+def test_lists_keep_to_the_bandwidth_and_tell_how_far_they_are(
+    served: Served, tmp_path: Path
+) -> None:
+    looking, start = Ending(99), time.monotonic()
+    assert long_list(served, tmp_path, bandwidth_mbit=8, attended=looking)
+    # A megabyte a second, and a quarter of a second of it at once.
+    assert time.monotonic() - start > len(LONG_LIST) / 1e6 - 0.25
+    received = [now.bytes_received for now in looking.told]
+    assert received == sorted(received)
+    assert len(set(received)) > 2
+    assert (received[-1], looking.told[-1].n_kept) == (len(LONG_LIST), 1)
+
+
+@pytest.mark.usefixtures("quick_ticks")
+def test_asked_to_end_a_list_goes_on_where_it_was_in_another_run(
+    served: Served, tmp_path: Path
+) -> None:
+    ending = Ending(99)
+    served.pause_s = 0.05
+    ending.look = lambda now: ending.stopping.ask() if now.bytes_received else None
+    assert long_list(served, tmp_path, attended=ending) is None
+    served.pause_s = 0.0
+    assert long_list(served, tmp_path)
+    first, second = served.starts(LIST)
+    assert (first, 0 < second < len(LONG_LIST)) == (0, True)
+    assert (tmp_path / "datasets/gld-v2/lists/train.csv").read_bytes() == LONG_LIST
+
+
+@pytest.mark.usefixtures("quick_ticks")
+def test_a_full_disk_pauses_the_fetching_of_lists(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = Ending(99)
+
+    def free(path: Path) -> Free:
+        return Free(10**12 if any(now.waits_for for now in looking.told) else 1000, None)
+
+    monkeypatch.setattr("cairn.stages.gld.resuming.free_at", free)
+    assert long_list(served, tmp_path, attended=looking)
+    assert "the disk is full" in str([now.waits_for for now in looking.told])
+
+
+def test_a_run_that_is_ended_among_its_lists_leaves_no_part(served: Served, tmp_path: Path) -> None:
+    ending, slowly = Ending(0), SETTINGS.model_copy(update={"bandwidth_mbit": 0.001})
+    assert downloaded(served, tmp_path, settings=slowly, attended=ending) == []
+    assert downloaded(served, tmp_path, settings=SETTINGS)[0].downloaded.tally.n_kept == 8

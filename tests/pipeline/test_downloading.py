@@ -1,6 +1,5 @@
 """Whole downloads into a work folder, against a server on the loopback."""
 
-import contextlib
 import errno
 import gzip
 import json
@@ -31,7 +30,17 @@ from cairn.stages.download.progress import Attendance, Snapshot, Stopping
 from cairn.stages.download.space import Free
 from cairn.stages.download.verdicts import Verdict
 from tests.make import alike_photos, jpeg, photo_folder
-from tests.serving import SETTINGS, PhotoServer, Said, begun, listed, marked, photo, write_list
+from tests.serving import (
+    SETTINGS,
+    PhotoServer,
+    Said,
+    begun,
+    listed,
+    photo,
+    resident_bytes,
+    write_list,
+)
+from tests.watching import Memory
 
 pytestmark = pytest.mark.slow  # whole runs, with decoding processes
 
@@ -263,6 +272,12 @@ def test_a_cause_that_there_is_not_names_the_nearest(server: PhotoServer, get: G
         get(listed(server, 1), given={"retry_failed": "not fond"})
 
 
+def test_photos_that_are_in_no_tar_cannot_be_retried_one_by_one(get: Get) -> None:
+    rows: Rows = [{"id": "a", "url": "http://a.test/a.jpg", "landmark_id": "x"}]
+    with pytest.raises(SettingsError, match=r"'not in its tar'.*remove its tar_state\.json"):
+        get(rows, given={"retry_failed": "not in its tar"})
+
+
 @pytest.mark.parametrize("limit", ["20", "15%"])
 def test_too_many_failures_end_the_run_and_the_next_goes_on(
     server: PhotoServer, get: Get, limit: str
@@ -320,6 +335,20 @@ def test_ids_that_two_lists_share_are_two_images(server: PhotoServer, get: Get) 
     assert len(server.book.asked) == 6
     own = table.filter(pl.col("list") == third.tally.list_name)
     assert own["image_id"].to_list() == ids
+
+
+def test_ids_of_two_lists_that_differ_in_case_are_two_files_also_where_case_does_not_count(
+    server: PhotoServer, get: Get
+) -> None:
+    first: Rows = [{"id": "Gate", "url": server.url(0), "landmark_id": "x"}]
+    second: Rows = [{"id": "gate", "url": server.url(1), "landmark_id": "x"}]
+    get(first)
+    done = get(second, name="other.csv")
+    table = done.catalog.table
+    assert table["image_id"][0] == "Gate"
+    assert {path.casefold() for path in table["path"]} == {path.casefold() for path in files(done)}
+    assert len({path.casefold() for path in table["path"]}) == 2
+    assert [(done.work.root / path).read_bytes() for path in table["path"]] == [photo(0), photo(1)]
 
 
 def test_a_copy_of_a_list_under_another_name_fetches_nothing_again(
@@ -510,6 +539,21 @@ def test_a_full_disk_pauses_a_download_and_no_photo_fails_for_it(
     assert not list(done.work.root.rglob("*.part"))
 
 
+def test_a_disk_that_will_be_full_before_the_end_is_told_before_anything_is_fetched(
+    server: PhotoServer, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = Memory()
+    monkeypatch.setattr("cairn.pipeline.downloading.free_for", lambda path: Free(10**6, 10**9))
+    get(listed(server, 9), given={"watch": noted})
+    assert [text[:27] for text in noted.notes] == ["the disk has 0.00 GB and ro"]
+    urls = write_list(tmp_path / "more.csv", listed(server, 30))
+    assert "it will be full before the end" in look(tmp_path / "work", urls=urls).room
+    monkeypatch.setattr("cairn.pipeline.downloading.free_for", lambda path: Free(10**12, 10**9))
+    assert look(tmp_path / "work", urls=urls).room.endswith(" left: enough")
+    get(listed(server, 30), given={"watch": noted})
+    assert len(noted.notes) == 1
+
+
 def test_a_disk_with_little_left_pauses_before_it_is_full(
     server: PhotoServer, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -553,15 +597,6 @@ def test_memory_stays_flat_over_thousands_of_rows(server: PhotoServer, tmp_path:
     early = max(n_bytes for n_asked, n_bytes in seen if n_asked < 1000)
     most = max(n_bytes for _, n_bytes in seen)
     assert early <= most < early + 20e6 < 320e6
-
-
-def resident_bytes(mark: str) -> int:
-    """The memory of a download and its decoding processes."""
-    n_pages = 0
-    for process in marked(mark):
-        with contextlib.suppress(OSError):
-            n_pages += int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return n_pages * os.sysconf("SC_PAGESIZE")
 
 
 def test_what_a_setting_refused_is_tried_once_the_setting_has_changed(

@@ -97,10 +97,12 @@ def test_the_table_of_causes_adds_up_to_the_rows() -> None:
 
 
 def test_the_table_of_hosts_adds_up_too() -> None:
-    rows = Page(page()).rows[-len(HOSTS) :]
+    *rows, of_all = Page(page()).rows[-len(HOSTS) - 1 :]
     assert [row[0] for row in rows] == [host.host for host in HOSTS]
-    assert [sum(numbers(rows, column)) for column in (2, 3, 4)] == [1000, 700, 260]
-    assert rows[0][5] == "60 not found, 30 host too busy"
+    assert [sum(numbers(rows, column)) for column in (2, 3, 4, 5)] == [1000, 700, 260, 40]
+    assert numbers([of_all], 2) + numbers([of_all], 5) == [1000, 40]
+    assert rows[0][6] == "60 not found, 30 host too busy"
+    assert of_all[6] == "200 not found, 60 host too busy"
 
 
 def test_the_cards_and_the_lead_say_the_same_numbers() -> None:
@@ -117,10 +119,13 @@ def test_no_host_is_no_host() -> None:
 
 
 def test_hosts_beyond_the_shown_ones_are_counted() -> None:
-    hosts = [HostTally(f"h{i}.test", 9, 9, 0, ()) for i in range(MOST_HOSTS + 20)]
+    hosts = [HostTally(f"h{i}.test", 9, 5, 3, (("gone", 3),)) for i in range(MOST_HOSTS + 20)]
     text = page(tally([("kept", None, 9 * len(hosts))], hosts))
     assert f"{MOST_HOSTS + 20} hosts; the {MOST_HOSTS} with most rows are shown" in text
-    assert len(Page(text).rows) == 2 + 1 + MOST_HOSTS
+    *rows, of_all = Page(text).rows[3:]
+    assert (len(rows), rows[-1][0], rows[-1][6]) == (MOST_HOSTS + 1, "20 other hosts", "60 gone")
+    for column, n in ((2, 9), (3, 5), (4, 3), (5, 1)):
+        assert sum(numbers(rows, column)) == numbers([of_all], column)[0] == n * len(hosts)
 
 
 def test_a_list_of_which_nothing_was_kept_is_told_as_well() -> None:

@@ -151,10 +151,20 @@ def test_the_same_bytes_from_many_addresses_under_three_landmarks_are_no_photo()
     assert made["status"].to_list()[5:] == [KEPT, *[DUPLICATE] * 3]
 
 
+def test_the_same_bytes_from_many_addresses_of_a_list_without_landmarks_are_no_photo() -> None:
+    rows = [row(number, "d", None, attempts=1) for number in range(5)]
+    few = [row(number, "e", None, attempts=1) for number in range(5, 9)]
+    made = with_twins(table([*rows, *few]), placeholder_ids=5)
+    assert ends(made)[:5] == [(EXCLUDED, PLACEHOLDER, None, None)] * 5
+    assert made["status"].to_list()[5:] == [KEPT, *[DUPLICATE] * 3]
+
+
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
         ([fetched(i, "d", f"l{i % 2}") for i in range(9)], "two landmarks"),
+        ([row(i, "d", ["l"] if i == 4 else None, attempts=1) for i in range(9)], "one landmark"),
+        ([row(i, "d", [], attempts=1) for i in range(9)], "said to show no landmark"),
         ([fetched(i, "d", f"l{i}") for i in range(4)], "four addresses"),
         ([fetched(i, "d", f"l{i}", source="one") for i in range(9)], "one address"),
         ([row(i, "d", [f"l{i}"]) for i in range(9)], "the user's own files"),

@@ -45,7 +45,8 @@ def test_landmarks_need_only_an_id(tmp_path: Path) -> None:
     path = tmp_path / "l.csv"
     path.write_text("landmark_id,name,latitude\nb,Big Ben,51.5\na,,\n")
     rows = read_landmarks(path).table.rows()
-    assert rows == [("a", "a", None, None, None), ("b", "Big Ben", None, 51.5, None)]
+    nothing = (None,) * 4
+    assert rows == [("a", "a", None, None, *nothing), ("b", "Big Ben", None, 51.5, *nothing)]
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,13 @@ def _landmarks(n: int) -> Landmarks:
     known = pl.DataFrame({"landmark_id": ids}).with_columns(
         name=pl.format("Landmark {}", pl.Series(numbers)),
         country=pl.format("Country {}", pl.Series(numbers % 90)),
-        latitude=pl.lit(None, pl.Float64),
-        longitude=pl.lit(None, pl.Float64),
     )
+    unknown = [
+        pl.lit(None, kind).alias(name)
+        for name, kind in LANDMARK_SCHEMA.items()
+        if name not in known.columns
+    ]
+    known = known.with_columns(unknown)
     return Landmarks(known.select(list(LANDMARK_SCHEMA)).sort("landmark_id"))
 
 

@@ -107,6 +107,7 @@ def looked_at_part(found: LookedPart) -> str:
             lines.append(f"  {found.n_rows - found.n_chosen:,} are not chosen")
         if found.n_chosen > found.n_wanted:
             lines.append(f"  {found.n_chosen - found.n_wanted:,} are settled already")
+    lines += [f"  {words}" for words in found.odd]
     photos = (
         ""
         if found.n_photos is None
@@ -120,4 +121,4 @@ def looked_at_part(found: LookedPart) -> str:
         f"cost: {found.received_bytes / 1e9:,.2f} GB received{kept}, {found.disk_bytes / 1e9:,.2f} GB more on the disk "
         f"meanwhile, about {duration(found.hours * 3600)}"
     )
-    return "\n".join([*lines, f"  {found.basis}"])
+    return "\n".join([*lines, f"  {found.basis}", found.room])

@@ -12,6 +12,7 @@ from cairn.cli.display import TerminalWatch, program, say, table
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.cli.live import Signals, attended
 from cairn.images.fetch.causes import PASSING, FetchCause
+from cairn.images.fetch.rules import shipped_table
 from cairn.pipeline.dataset_choice import DatasetChoice
 from cairn.pipeline.datasets import DatasetDownload
 from cairn.pipeline.downloading import download, look
@@ -23,9 +24,15 @@ from cairn.stages.download.verdicts import Verdict
 
 WORK = Word("WORK", "the work folder: where this project's data lies")
 URLS = Option("--urls", "the list: a CSV with a column of addresses", value="CSV")
-HOSTS = Option("--hosts", "a table of hosts and their rules, instead of Cairn's own", value="TOML")
+HOSTS = Option(
+    "--hosts", "a table of hosts and their rules, laid over Cairn's own: a host that both name has yours", value="TOML"
+)  # fmt: skip
+SHOW_HOSTS = Option("--show-hosts", "print Cairn's own table of hosts, and do nothing else", is_switch=True)  # fmt: skip
 DRY_RUN = Option(
     "--dry-run", "say what is odd about the list and what it will cost; fetch nothing", is_switch=True
+)  # fmt: skip
+ODD_ROWS = Option(
+    "--odd-rows", "with --dry-run: a CSV to write every odd row to, not only the first of each kind", value="CSV"
 )  # fmt: skip
 RETRY = Option(
     "--retry-failed", "try again what failed for good too: all of it, or one cause such as 'not found'",
@@ -40,15 +47,19 @@ def download_command(arguments: Sequence[str]) -> int:
     summary = "A list of addresses becomes checked images in landmark folders; the same command again goes on."
     shape = Shape(
         (WORK,),
-        (URLS, *OPTIONS_OF_DATASETS, HOSTS, RETRY, DRY_RUN),
+        (URLS, *OPTIONS_OF_DATASETS, HOSTS, SHOW_HOSTS, RETRY, DRY_RUN, ODD_ROWS),
         {"download": DownloadSettings, "select": SelectSettings},
     )
+    if SHOW_HOSTS.flag in arguments:
+        say(shipped_table().strip())
+        return 0
     given = parse("download", summary, shape, arguments)
+    _require_dry_run(given)
     choice = choice_of(given, URLS)
     if choice is not None:
         return _download_dataset(given, choice)
     if DRY_RUN.flag in given.switches:
-        say(looked(_look(given), given.words["WORK"]))
+        say(looked(_look(given), given.words["WORK"], odd_rows=given.path(ODD_ROWS.flag)))
         return 0
     signals = Signals()
     done = download(
@@ -64,6 +75,19 @@ def download_command(arguments: Sequence[str]) -> int:
     say(downloaded(done))
     say(f"next: {_next(done)}")
     return signals.exit_code or (FAILED_TOO_OFTEN if done.failed_too_often else 0)
+
+
+def _require_dry_run(given: Given) -> None:
+    """Nothing, where odd rows are asked for of a dry run over one list, or not at all; otherwise raises SettingsError."""
+    if ODD_ROWS.flag in given.options and (
+        DRY_RUN.flag not in given.switches or URLS.flag not in given.options
+    ):
+        raise SettingsError(
+            [
+                f"{ODD_ROWS.flag} goes with {URLS.flag} and {DRY_RUN.flag}; expected: both of them; after a run, every "
+                "row of the list is in the catalog with its cause"
+            ]
+        )
 
 
 def _download_dataset(given: Given, choice: DatasetChoice) -> int:
@@ -82,7 +106,10 @@ def _download_dataset(given: Given, choice: DatasetChoice) -> int:
             say(looked(found, work) if isinstance(found, Looked) else looked_at_part(found))
         return 0
     failed_too_often = False
-    for part in asked.download(work, watch=watch):
+    parts = asked.download(work, watch=watch)
+    if not parts:
+        say("ended while lists were fetched\nnext: the same command again goes on with them")
+    for part in parts:
         say("\n".join(filter(None, (downloaded(part.downloaded), tars_of(part)))))
         say(f"next: {next_of_part(part, _next(part.downloaded))}")
         failed_too_often |= part.downloaded.failed_too_often
@@ -97,6 +124,7 @@ def _look(given: Given) -> Looked:
         selecting=given.settings("select", SelectSettings),
         hosts=given.path(HOSTS.flag),
         retry_failed=given.options.get(RETRY.flag),
+        odd_rows=given.path(ODD_ROWS.flag),
         watch=TerminalWatch(),
     )
 
@@ -126,15 +154,13 @@ def downloaded(done: Downloaded) -> str:
     lines.append(table(("ended as", "rows"), [*ends, ("all", f"{tally.n_rows:,}")]))
     hosts = [
         (
-            host.host, f"{host.n_rows:,}", f"{host.n_kept:,}", f"{host.n_failed:,}",
+            host.host, *(f"{n:,}" for n in (host.n_rows, host.n_kept, host.n_failed, host.n_others)),
             ", ".join(f"{n:,} {cause}" for cause, n in host.causes[:2]),
         )
-        for host in tally.hosts[:MOST_HOSTS]
+        for host in (*tally.shown_hosts(MOST_HOSTS), tally.all_hosts)
     ]  # fmt: skip
     lines.append("")
-    lines.append(table(("host", "rows", "kept", "failed", "failed most often"), hosts))
-    if len(tally.hosts) > MOST_HOSTS:
-        lines.append(f"and {counted(len(tally.hosts) - MOST_HOSTS, 'host')} more: see the report")
+    lines.append(table(("host", "rows", "kept", "failed", "neither", "failed most often"), hosts))
     lines.append("")
     if done.failed_too_often:
         lines.append(
@@ -162,8 +188,8 @@ def _next(done: Downloaded) -> str:
     return f"{program()} split {work}{again}"
 
 
-def looked(found: Looked, work: str) -> str:
-    """What a dry run found, with line numbers, and what the run will cost."""
+def looked(found: Looked, work: str, *, odd_rows: Path | None = None) -> str:
+    """What a dry run found, with line numbers, and what the run will cost; `odd_rows` holds all that is odd."""
     n_rows = sum(found.counts.values())
     lines = [f"{found.list_name}: {counted(n_rows, 'row')}, {found.n_wanted:,} to be fetched now"]
     fetched = found.counts[Verdict.FETCH]
@@ -180,19 +206,23 @@ def looked(found: Looked, work: str) -> str:
         told = found.problems.first.get(kind, [])
         lines += [f"  line {line:,}: {words}" for line, words in told[:MOST_LINES]]
         if n > MOST_LINES:
-            lines.append(f"  and {n - MOST_LINES:,} more")
+            where = (
+                f"{ODD_ROWS.flag} FILE lists all" if odd_rows is None else f"all are in {odd_rows}"
+            )
+            lines.append(f"  and {n - MOST_LINES:,} more: {where}")
     if not found.problems.counts:
         lines.append("nothing is odd about it")
-    return "\n".join([*lines, *_costs(found.cost)])
+    return "\n".join([*lines, *_costs(found.cost, found.room)])
 
 
-def _costs(cost: Cost) -> list[str]:
+def _costs(cost: Cost, room: str) -> list[str]:
     if not cost.n_rows:
         return ["nothing is left to fetch"]
     lines = [
         f"cost: {cost.received_bytes / 1e9:,.2f} GB received, {cost.kept_bytes / 1e9:,.2f} GB kept in "
         f"{counted(cost.n_files, 'file')}, about {duration(cost.hours * 3600)}",
         f"  {cost.basis}",
+        room,
     ]
     slowest = [
         (host.host, f"{host.n_rows:,}", duration(host.hours * 3600), host.held_by)

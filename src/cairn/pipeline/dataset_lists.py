@@ -1,8 +1,9 @@
 """The lists of a data set on this disk: brought in a folder, fetched where missing, or made into one of addresses."""
 
+import asyncio
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,9 +13,12 @@ from cairn.base.settings import DownloadSettings
 from cairn.base.watching import Watch
 from cairn.images.fetch.causes import FetchError
 from cairn.pipeline.dataset_choice import CLEAN, ChosenPart, DatasetChoice
-from cairn.pipeline.fetching import Surroundings, open_client
+from cairn.pipeline.fetching import Surroundings, counted_pace, open_client
 from cairn.pipeline.listed import LandmarkFacts
+from cairn.stages.download.progress import Attendance, Counts
+from cairn.stages.download.space import Room, free_at
 from cairn.stages.gld.datasets import Dataset, find_lists
+from cairn.stages.gld.list_crew import ListCrew, ListHands
 from cairn.stages.gld.part_rows import PartRows
 from cairn.stages.gld.resuming import FileFetcher
 from cairn.stages.gld.small_lists import landmark_names
@@ -46,7 +50,7 @@ def require_lists(choice: DatasetChoice, names: Iterable[str]) -> dict[str, Path
     return find_lists(choice.dataset, folder, names)
 
 
-async def fetch_lists(
+def fetch_lists(
     choice: DatasetChoice,
     folder: Path,
     names: Iterable[str],
@@ -54,8 +58,8 @@ async def fetch_lists(
     settings: DownloadSettings,
     around: Surroundings,
     watch: Watch,
-) -> dict[str, Path]:
-    """Every list of `names`, those that are not here fetched into `folder`.
+) -> dict[str, Path] | None:
+    """Every list of `names`, those that are not here fetched into `folder`; None where the end was asked for before.
 
     Raises InputError where one cannot be had.
     """
@@ -64,32 +68,56 @@ async def fetch_lists(
     missing = [name for name in wanted if name not in found]
     if not missing:
         return found
+    with around.attended() as attendance:
+        fetching = _fetch(choice, folder, missing, settings, around, watch, attendance)
+        is_done = asyncio.run(fetching)
+    return lists_here(choice, folder, wanted) if is_done else None
+
+
+async def _fetch(
+    choice: DatasetChoice, folder: Path, missing: Sequence[str], settings: DownloadSettings,
+    around: Surroundings, watch: Watch, attendance: Attendance,
+) -> bool:  # fmt: skip
+    """Whether the lists are all here now; raises InputError where one cannot be had."""
+
+    def address_of(name: str) -> str:
+        return choice.dataset.address(choice.dataset.list_file(name).place, base=choice.base)
+
+    spare_bytes, counts = settings.spare_disk_mb * 1_000_000, Counts()
+    room = Room(lambda: free_at(folder.parent.parent), spare_bytes=spare_bytes)
     async with open_client(settings, lookup=around.lookup) as client:
-        files = FileFetcher(client, spare_bytes=settings.spare_disk_mb * 1_000_000, note=watch.note)
+        files = FileFetcher(
+            client, spare_bytes=spare_bytes, note=watch.note,
+            pace=counted_pace(counts, settings, around),
+        )  # fmt: skip
         fetcher = DatasetFetcher(files, choice.dataset, folder, base=choice.base, watch=watch)
-        for name in missing:
-            watch.note(f"fetching the list {name}")
-            try:
-                await fetcher.list_file(name)
-            except FetchError as error:
-                address = choice.dataset.address(
-                    choice.dataset.list_file(name).place, base=choice.base
-                )
-                raise InputError(
-                    f"the list {name} could not be fetched from {address}: {error}; the list as it was published "
-                    "was expected there; run the same command again, or put it into a folder and name that "
-                    "with --lists"
-                ) from error
-    return lists_here(choice, folder, wanted)
+        crew = ListCrew(
+            missing, ListHands(fetcher, address_of, room, counts, watch.note), attendance
+        )
+        try:
+            return await crew.run()
+        except FetchError as error:
+            name = missing[counts.n_kept]
+            raise InputError(
+                f"the list {name} could not be fetched from {address_of(name)}: {error}; the list as it was "
+                "published was expected there; run the same command again, or put it into a folder and name that "
+                "with --lists"
+            ) from error
 
 
 def facts_of(part: ChosenPart, paths: Mapping[str, Path]) -> dict[str, LandmarkFacts]:
     """What the lists of a part say of each landmark, by the id that it has here."""
     if part.part.names is None or part.part.names[0] not in paths:
         return {}
-    named = landmark_names(paths[part.part.names[0]])
+    categories, hierarchy = part.part.names
+    named = landmark_names(paths[categories], paths.get(hierarchy))
     return {
-        part.part.landmark_prefix + landmark_id: LandmarkFacts(words.name)
+        part.part.landmark_prefix + landmark_id: LandmarkFacts(
+            words.name,
+            supercategory=words.supercategory or None,
+            hierarchical_label=words.hierarchical_label or None,
+            natural_or_human_made=words.natural_or_human_made or None,
+        )
         for landmark_id, words in named.items()
     }
 
@@ -122,4 +150,8 @@ def _write_addresses(file: BinaryIO, rows: PartRows, facts: Mapping[str, Landmar
             name = facts[landmark_id].name if landmark_id in facts else ""
             words = (name, row.credit.licence, row.credit.author)
             writer.writerow([row.image_id, row.url, landmark_id, *(word or "" for word in words)])
+        elif row.is_malformed:
+            writer.writerow([row.image_id])
+    # Rows of one field, which whoever reads this list counts as malformed.
+    writer.writerows([["a line that is no row"]] * rows.n_odd_lines)
     text.detach()

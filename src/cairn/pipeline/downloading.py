@@ -14,8 +14,9 @@ from cairn.base.watching import Silent, Watch
 from cairn.images.fetch.resolving import Lookup, is_private_literal, system_lookup
 from cairn.images.fetch.rules import HostRules
 from cairn.pipeline.download_run import DownloadRun
-from cairn.pipeline.fetching import Surroundings, fetch_rows, require_ways_out
+from cairn.pipeline.fetching import Surroundings, fetch_rows, require_ways_out, room_in_words
 from cairn.pipeline.listed import LandmarkFacts, OtherLists, tables_of_list
+from cairn.pipeline.odd_rows import with_odd_rows
 from cairn.pipeline.results import Downloaded, Looked
 from cairn.pipeline.settled import causes_to_retry, lifted_causes, limits_of, unsettled
 from cairn.pipeline.work_folder import WorkFolder
@@ -25,6 +26,7 @@ from cairn.stages.download.lists import open_list
 from cairn.stages.download.orders import Ended
 from cairn.stages.download.plan import Plan, make_plan
 from cairn.stages.download.progress import Attended, unattended
+from cairn.stages.download.space import free_for, shortage_ahead
 from cairn.stages.download.twins import Mask
 
 
@@ -61,7 +63,7 @@ def download(
 ) -> Downloaded:
     """The photos of a list of addresses, fetched into `work`; see docs/download.md.
 
-    hosts: a table of hosts in place of Cairn's own. retry_failed: a cause, or "all", to be tried again although
+    hosts: a table of hosts over Cairn's own. retry_failed: a cause, or "all", to be tried again although
     it is no passing one. lookup: finds the addresses of a host. attended: entered while photos are fetched.
     Raises InputError where the list or the journal cannot be used, SettingsError where settings do not fit
     the list or what lies in `work` already, DiskError where the disk refuses.
@@ -77,7 +79,7 @@ def download(
     ):
         plan = make_plan(source, selecting=selecting, watch=shown)
         run = DownloadRun(place, journal, chosen, OtherLists.of(place, source.name))
-        ended = _ListRun(run, plan, around).fetch(retried)
+        ended = _ListRun(run, plan, around, shown).fetch(retried)
         facts: dict[str, LandmarkFacts] = {}
         tables = tables_of_list(plan, journal, facts)
         return run.finish(tables, facts, ended, command=f"cairn split {work}")
@@ -91,18 +93,20 @@ def look(
     selecting: SelectSettings | None = None,
     hosts: Path | None = None,
     retry_failed: str | None = None,
+    odd_rows: Path | None = None,
     watch: Watch | None = None,
 ) -> Looked:
     """What is odd about a list and what fetching the rest of it will cost; nothing is fetched or written.
 
-    hosts, retry_failed: as of `download`.
+    hosts, retry_failed: as of `download`. odd_rows: a CSV that is written after all, with every odd row.
     Raises InputError where the list cannot be used, SettingsError where settings do not fit it.
     """
     place, chosen = WorkFolder(Path(work)), settings or DownloadSettings()
     retried = causes_to_retry(retry_failed)
     rules = HostRules.read(hosts, settings=chosen)
     with open_list(Path(urls), columns=chosen.columns) as source:
-        plan = make_plan(source, selecting=selecting, watch=watch or Silent())
+        make = partial(make_plan, source, selecting=selecting, watch=watch or Silent())
+        plan = make() if odd_rows is None else with_odd_rows(odd_rows, make)
         wanted = plan.to_fetch
         if place.journal_path.exists():
             with Journal.open(place.journal_path) as journal:
@@ -110,7 +114,12 @@ def look(
                 wanted = unsettled(plan, journal, retried=retried | lifted)
         cost = cost_of(plan, wanted, settings=chosen, rule_of=rules.of)
         n_private = 0 if chosen.allow_private else _n_private(plan, wanted)
-        return Looked(source.name, plan.counts(), int(wanted.sum()), n_private, plan.problems, cost)
+        room = room_in_words(
+            cost.kept_bytes, cost.n_files, free=free_for(place.root), settings=chosen
+        )
+        return Looked(
+            source.name, plan.counts(), int(wanted.sum()), n_private, plan.problems, cost, room
+        )
 
 
 def _n_private(plan: Plan, wanted: Mask) -> int:
@@ -130,12 +139,14 @@ class _ListRun:
     run: DownloadRun
     plan: Plan
     around: Surroundings
+    watch: Watch
 
     def fetch(self, retried: frozenset[str]) -> Ended:
         """How the run over what is not there yet ended."""
         _require_contact(self.plan, self.around.rules, self.run.settings)
         self.run.begin(self.plan)
         wanted = unsettled(self.plan, self.run.journal, retried=retried)
+        self._warn_of_shortage(wanted)
         place_of = partial(self.run.others.place_of, self.plan)
         with self.run.output(place_of, self._about) as (output, record):
             ended = fetch_rows(
@@ -144,6 +155,16 @@ class _ListRun:
             )  # fmt: skip
         self.run.end(ended)
         return ended
+
+    def _warn_of_shortage(self, wanted: Mask) -> None:
+        settings = self.run.settings
+        cost = cost_of(self.plan, wanted, settings=settings, rule_of=self.around.rules.of)
+        shortage = shortage_ahead(
+            cost.kept_bytes, cost.n_files, free=free_for(self.run.place.root),
+            spare_bytes=settings.spare_disk_mb * 1_000_000,
+        )  # fmt: skip
+        if shortage is not None:
+            self.watch.note(shortage)
 
     def _about(self, index: int) -> dict[str, JsonValue]:
         """What a shard says of an image beside it."""

@@ -31,7 +31,7 @@ from cairn.stages.download.orders import Ended, Hands, Orders, Output, Record
 from cairn.stages.download.plan import Plan
 from cairn.stages.download.progress import Attendance, Attended, Counts, unattended
 from cairn.stages.download.schedule import Schedule, Task
-from cairn.stages.download.space import Room, free_at
+from cairn.stages.download.space import Free, Room, free_at, shortage_ahead
 from cairn.version import __version__
 
 if sys.platform != "win32":
@@ -224,3 +224,24 @@ def paced(pace: Pace, backlog: Backlog | None = None) -> WaitFor:
             await asyncio.sleep(delay_s)
 
     return wait
+
+
+def counted_pace(counts: Counts, settings: DownloadSettings, around: Surroundings) -> WaitFor:
+    """What counts the bytes that come of large files, and waits as long as the bandwidth asks for."""
+    wait = paced(Pace(settings.bandwidth_mbit, around.rules.of))
+
+    async def pace(host: str, n_bytes: int) -> None:
+        counts.bytes_received += n_bytes
+        await wait(host, n_bytes)
+
+    return pace
+
+
+def room_in_words(n_bytes: float, n_files: int, *, free: Free, settings: DownloadSettings) -> str:
+    """Whether the disk has room for so many bytes in so many files."""
+    spare_bytes = settings.spare_disk_mb * 1_000_000
+    files = "" if free.files is None else f" and room for {free.files:,} files"
+    return (
+        shortage_ahead(n_bytes, n_files, free=free, spare_bytes=spare_bytes)
+        or f"the disk has {free.n_bytes / 1e9:,.2f} GB{files} left: enough"
+    )

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -26,10 +26,13 @@ ROWS_A_PART = 5_000
 
 
 class TakenIds:
-    """Image ids in 8 bytes each: none of them is ever taken for free; one in a billion billions is the other way round."""
+    """Image ids in 8 bytes each: none of them is ever taken for free; one in a billion billions is the other way round.
+
+    Ids that differ in case only are one: on some disks so are their files.
+    """
 
     def __init__(self, ids: pl.Series) -> None:
-        self._hashes: npt.NDArray[np.uint64] = np.sort(ids.hash().to_numpy())
+        self._hashes: npt.NDArray[np.uint64] = np.sort(_folded(ids).hash().to_numpy())
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -39,10 +42,14 @@ class TakenIds:
 
     def has(self, ids: pl.Series) -> pl.Series:
         """Which of `ids` are taken."""
-        hashes = ids.hash().to_numpy()
+        hashes = _folded(ids).hash().to_numpy()
         places = np.searchsorted(self._hashes, hashes)
         after = np.append(self._hashes, np.uint64(0))[places]
         return pl.Series((places < len(self._hashes)) & (after == hashes)) & ids.is_not_null()
+
+
+def _folded(ids: pl.Series) -> pl.Series:
+    return ids.str.to_lowercase()
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,14 @@ class OtherLists:
 
 @dataclass(frozen=True)
 class LandmarkFacts:
-    """What a list says of a landmark; None where it says nothing."""
+    """What a list says of a landmark, in the columns of `Landmarks`; None where it says nothing."""
 
     name: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    supercategory: str | None = None
+    hierarchical_label: str | None = None
+    natural_or_human_made: str | None = None
 
 
 def tables_of_list(
@@ -161,5 +171,4 @@ def _landmark(
     told = {"landmark_id": landmark_id, "name": landmark_id.replace("_", " ")} | known
     if facts is None:
         return told
-    said = {"name": facts.name, "latitude": facts.latitude, "longitude": facts.longitude}
-    return told | {key: value for key, value in said.items() if value is not None}
+    return told | {key: value for key, value in asdict(facts).items() if value is not None}

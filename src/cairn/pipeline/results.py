@@ -70,7 +70,8 @@ class LookedPart:
     """What a dry run found of a part of a data set whose photos come in tars.
 
     n_rows: None where its lists are not here and nobody has counted them; n_chosen, n_wanted: of them, None where the
-    lists are not here. tars: to be read now. disk_bytes: of tars at once, besides what is kept.
+    lists are not here. odd: what is odd about its list, a line each. tars: to be read now. disk_bytes: of tars at once, besides what is kept. room: whether the disk has
+    it, in words.
     """
 
     list_name: str
@@ -78,6 +79,7 @@ class LookedPart:
     n_rows: int | None
     n_chosen: int | None
     n_wanted: int | None
+    odd: tuple[str, ...]
     n_tars: int
     n_tars_to_read: int
     n_photos: int | None
@@ -86,6 +88,7 @@ class LookedPart:
     kept_bytes: int | None
     hours: float
     basis: str
+    room: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Looked:
     """What a dry run found: what is odd about the list, what would be fetched, and what that costs.
 
     n_private: of the rows to be fetched, those that will be refused, as their host lies inside a private network.
+    room: whether the disk has it for what is kept, in words.
     """
 
     list_name: str
@@ -101,6 +105,7 @@ class Looked:
     n_private: int
     problems: Problems
     cost: Cost
+    room: str
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from cairn.base.settings import DownloadSettings
 from cairn.images.fetch.causes import PASSING, FetchCause
 from cairn.images.pixels import Cause
 from cairn.stages.download.journal import Journal
+from cairn.stages.gld.tar_state import STATE_NAME
 
 # What fails by a limit may come once the limit is higher.
 LIMITS = {
@@ -71,7 +72,14 @@ def causes_to_retry(named: str | None) -> frozenset[str]:
 
     Raises SettingsError where `named` is no cause.
     """
-    known = {*map(str, FetchCause), *map(str, Cause)}
+    known = {*map(str, FetchCause), *map(str, Cause)} - {str(FetchCause.NOT_IN_TAR)}
+    if named == FetchCause.NOT_IN_TAR:
+        raise SettingsError(
+            [
+                f"--retry-failed is {named!r}; expected: a cause that another try may end, and every tar was read to its "
+                f"end; to have all tars of a data set fetched and read again, remove its {STATE_NAME} in the work folder"
+            ]
+        )
     if named is None:
         return frozenset()
     if named == ANY_CAUSE:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -11,37 +12,36 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import JsonValue
 
-from cairn.base.settings import DownloadSettings, SelectSettings
+from cairn.base.settings import SelectSettings
 from cairn.base.watching import Watch
 from cairn.engines.local import processors
-from cairn.images.fetch.manners import Pace
 from cairn.pipeline.dataset_choice import ChosenPart, DatasetChoice
 from cairn.pipeline.dataset_lists import facts_of
 from cairn.pipeline.download_run import DownloadRun
 from cairn.pipeline.fetching import (
     Surroundings,
+    counted_pace,
     failure_limit,
     open_client,
     open_decoders,
-    paced,
 )
 from cairn.pipeline.listed import ROWS_A_PART
 from cairn.pipeline.results import DownloadedPart
 from cairn.pipeline.settled import unsettled
+from cairn.stages.download.cost import kept_bytes_of
 from cairn.stages.download.journal import Journal
 from cairn.stages.download.orders import Ended, Output, Record
 from cairn.stages.download.outputs import N_WRITERS
 from cairn.stages.download.progress import Attendance, Counts
 from cairn.stages.download.rows import keys_of
-from cairn.stages.download.space import Room, free_at
-from cairn.stages.gld.part_catalog import listed_part, part_catalog_rows
+from cairn.stages.download.space import Room, free_at, free_for, shortage_ahead
+from cairn.stages.gld.part_catalog import listed_part, odd_lines_of_part, part_catalog_rows
 from cairn.stages.gld.part_plan import PartPlan, folder_of, make_part_plan
 from cairn.stages.gld.part_rows import PartRows
 from cairn.stages.gld.resuming import FileFetcher
-from cairn.stages.gld.resuming import Pace as PaceOfFiles
 from cairn.stages.gld.sought import Sought
 from cairn.stages.gld.tar_choice import TarChoice, end_of_unfound, tars_to_read
-from cairn.stages.gld.tar_crew import TarCrew
+from cairn.stages.gld.tar_crew import TARS_ON_DISK, TarCrew
 from cairn.stages.gld.tar_fetching import DatasetFetcher
 from cairn.stages.gld.tar_orders import TarHands, TarOrders
 from cairn.stages.gld.tar_state import STATE_NAME, TarState
@@ -90,11 +90,12 @@ class TarRun:
         """How the run over the tars that may hold wanted photos ended."""
         sought = Sought(plan.rows, wanted)
         state = TarState(self._folder / STATE_NAME)
-        todo = tars_to_read(
-            self.part.part, sought, state=state, folder=self._folder, n_tars=self.choice.n_tars
-        )
+        choose = partial(tars_to_read, self.part.part, sought, state=state, folder=self._folder)
+        todo = choose(n_tars=self.choice.n_tars)
+        self._warn_of_shortage(todo)
         # Until they are read again, nobody can say that a photo is not in them.
-        state.forget(tar for tar in todo.tars if tar not in state.left(todo.tars))
+        needed = choose().tars
+        state.forget(tar for tar in needed if tar not in state.left(needed))
         if self.run.settings.output == "shards":
             plan.rows.open_credits()
         images = _Images(plan, self.run)
@@ -103,6 +104,17 @@ class TarRun:
             self.around.attended() as attendance,
         ):
             return asyncio.run(self._run_crew(plan, sought, todo, output, record, attendance))
+
+    def _warn_of_shortage(self, todo: TarChoice) -> None:
+        settings = self.run.settings
+        n_bytes = todo.n_photos * kept_bytes_of(settings)
+        n_bytes += min(TARS_ON_DISK, len(todo.tars)) * self.part.part.tar_mb * 1_000_000
+        shortage = shortage_ahead(
+            n_bytes, 0 if settings.output == "shards" else todo.n_photos,
+            free=free_for(self.run.place.root), spare_bytes=settings.spare_disk_mb * 1_000_000,
+        )  # fmt: skip
+        if shortage is not None:
+            self.watch.note(shortage)
 
     async def _run_crew(
         self, plan: PartPlan, sought: Sought, todo: TarChoice, output: Output, record: Record,
@@ -174,17 +186,8 @@ def tables_of_part(
         yield part_catalog_rows(
             rows, listed, outcomes, list_name=plan.list_name, end_of_unfound=unfound
         )
+    if plan.rows.n_odd_lines:
+        yield odd_lines_of_part(plan)
     # Joining needs the memory.
     plan.rows.close()
     journal.let_go()
-
-
-def counted_pace(counts: Counts, settings: DownloadSettings, around: Surroundings) -> PaceOfFiles:
-    """What counts the bytes that come, and waits as long as the bandwidth asks for."""
-    wait = paced(Pace(settings.bandwidth_mbit, around.rules.of))
-
-    async def pace(host: str, n_bytes: int) -> None:
-        counts.bytes_received += n_bytes
-        await wait(host, n_bytes)
-
-    return pace

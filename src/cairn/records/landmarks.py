@@ -9,18 +9,21 @@ import polars as pl
 from cairn.base.errors import InputError
 from cairn.records.tables import Schema, read_table, require_schema, write_table
 
+# What kind of thing each is; not in files from before there were such columns.
+KINDS = ("supercategory", "hierarchical_label", "natural_or_human_made")
 LANDMARK_SCHEMA: Schema = {
     "landmark_id": pl.String,
     "name": pl.String,
     "country": pl.String,
     "latitude": pl.Float64,
     "longitude": pl.Float64,
+    **dict.fromkeys(KINDS, pl.String),
 }
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """One row a landmark, sorted by id: name, country and coordinates in degrees, null where unknown."""
+    """One row a landmark, sorted by id: name, country, coordinates in degrees and kind, null where unknown."""
 
     table: pl.DataFrame
 
@@ -50,8 +53,12 @@ class Landmarks:
     @staticmethod
     def read(path: Path) -> "Landmarks":
         """The landmarks that `path` holds."""
+        table = read_table(
+            path, what="a list of landmarks", made_by="cairn import WORK --folder DIR"
+        )
+        missing = [name for name in KINDS if name not in table.columns]
         return Landmarks(
-            read_table(path, what="a list of landmarks", made_by="cairn import WORK --folder DIR")
+            table.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
         )
 
     @staticmethod

@@ -1,6 +1,7 @@
 """How the rows of one list ended, counted by cause and by host."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class HostTally:
     n_failed: int
     causes: tuple[tuple[str, int], ...]
 
+    @property
+    def n_others(self) -> int:
+        """The rows that are neither kept nor failed: duplicates, left out, or still to fetch."""
+        return self.n_rows - self.n_kept - self.n_failed
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -44,9 +50,34 @@ class Tally:
         """The number of rows of one status."""
         return sum(n for found, _, n in self.ends if found == status)
 
+    def shown_hosts(self, most: int) -> tuple[HostTally, ...]:
+        """The `most` hosts with most rows (or one more), and all others as one: together they have all rows."""
+        others = self.hosts[most:]
+        if len(others) < 2:
+            return self.hosts
+        return (*self.hosts[:most], _together(f"{len(others):,} other hosts", others))
+
+    @property
+    def all_hosts(self) -> HostTally:
+        """All hosts as one."""
+        return _together("all", self.hosts)
+
     def of_causes(self, causes: frozenset[str]) -> int:
         """The number of failed rows with one of `causes`."""
         return sum(n for status, cause, n in self.ends if status == FAILED and cause in causes)
+
+
+def _together(name: str, hosts: Sequence[HostTally]) -> HostTally:
+    causes = Counter[str]()
+    for host in hosts:
+        causes.update(dict(host.causes))
+    return HostTally(
+        host=name,
+        n_rows=sum(host.n_rows for host in hosts),
+        n_kept=sum(host.n_kept for host in hosts),
+        n_failed=sum(host.n_failed for host in hosts),
+        causes=tuple(sorted(causes.items(), key=lambda item: (-item[1], item[0]))),
+    )
 
 
 def tally_of(catalog_path: Path, list_name: str) -> Tally:

@@ -19,7 +19,7 @@ OF_CAUSE = {
     "duplicate id": "an earlier row has this id",
     "same address": "an earlier row has this address: fetched once, the image shows the landmarks of all its rows",
     "duplicate bytes": "another address brought the same bytes",
-    "placeholder": "the same bytes at many addresses of several landmarks: what a host shows where a photo is gone",
+    "placeholder": "the same bytes at many addresses of several landmarks, or of rows that name none: what a host shows where a photo is gone",
     # for good
     "private address": "the address, or one that it leads to, lies inside a private network; see --allow-private",
     "unknown host": "no such host exists any more",

@@ -45,7 +45,7 @@ class EndRow:
 
 @dataclass(frozen=True)
 class HostRow:
-    """One host: its rows in widths of percent of the largest host's, kept, failed and others."""
+    """One host: its rows in widths of percent of the largest's, kept, failed and others; all together have no widths."""
 
     host: str
     tally: HostTally
@@ -67,6 +67,7 @@ def render_download_report(contents: DownloadContents) -> str:
         {
             "tally": tally,
             "name": Path(tally.list_name).name,
+            "most_hosts": MOST_HOSTS,
             "n_hosts": sum(host.host != NO_HOST for host in tally.hosts),
             "lead": _lead(tally, n_passing),
             "n_passing": n_passing,
@@ -123,12 +124,14 @@ def _kind(status: str, cause: str | None) -> str:
 
 
 def host_rows(tally: Tally) -> list[HostRow]:
-    """The hosts with most rows, as the lines of a table."""
-    most = max((host.n_rows for host in tally.hosts), default=1)
+    """The hosts with most rows, all others, and all together, as the lines of a table."""
+    shown = tally.shown_hosts(MOST_HOSTS)
+    most = max((host.n_rows for host in shown), default=1)
     rows = []
-    for host in tally.hosts[:MOST_HOSTS]:
-        parts = (host.n_kept, host.n_failed, host.n_rows - host.n_kept - host.n_failed)
-        first, second, third = (round(100 * part / most, 2) for part in parts)
+    for host in (*shown, tally.all_hosts):
+        parts = (host.n_kept, host.n_failed, host.n_others)
+        is_drawn = host in shown
+        first, second, third = (round(100 * part / most * is_drawn, 2) for part in parts)
         causes = ", ".join(f"{n:,} {cause}" for cause, n in host.causes[:2])
         rows.append(HostRow(host.host, host, (first, second, third), causes))
     return rows

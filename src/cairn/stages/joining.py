@@ -14,7 +14,8 @@ from cairn.records.tables import pieces_of
 
 SAME_BYTES, SAME_ADDRESS, SAME_ID = "duplicate bytes", "same address", "duplicate id"
 PLACEHOLDER = "placeholder"
-# The same picture under so many landmarks is what a host shows in place of photos.
+# The same picture under so many landmarks is what a host shows in place of photos; where no row names a landmark,
+# the addresses alone decide.
 PLACEHOLDER_LANDMARKS = 3
 PIECE_ROWS = 10_000
 
@@ -50,8 +51,8 @@ def with_twins(table: pl.DataFrame, *, placeholder_ids: int = 0) -> pl.DataFrame
 
     Kept is the first that was kept before, else the first that has a file; the others are duplicates
     and point to it. Its `landmark_ids` begin with its own; those of every other row are what the row itself says.
-    placeholder_ids: bytes that were downloaded from so many addresses, under three landmarks or more,
-    are no photo, and the rows that were downloaded with them are excluded; 0: never.
+    placeholder_ids: bytes that were downloaded from so many addresses, under three landmarks or more or where nobody
+    names any, are no photo, and the rows that were downloaded with them are excluded; 0: never.
     """
     sources = [_Source(table.lazy(), 0, len(table))]
     return _joined(sources, _ends(sources, _with_bytes(sources), placeholder_ids)).collect()
@@ -150,7 +151,7 @@ def _ends(sources: Sequence[_Source], rows: pl.DataFrame, placeholder_ids: int) 
 
 
 def _placeholders(facts: pl.DataFrame, placeholder_ids: int) -> pl.Series:
-    """The digests that came from so many addresses under so many landmarks that they show none."""
+    """The digests that came from so many addresses under so many landmarks, or under none, that they show none."""
     if not placeholder_ids:
         return pl.Series([], dtype=pl.String)
     counted = (
@@ -159,12 +160,11 @@ def _placeholders(facts: pl.DataFrame, placeholder_ids: int) -> pl.Series:
         .agg(
             pl.col("source").n_unique().alias("n_addresses"),
             pl.col("own_landmark_ids").list.first().drop_nulls().n_unique().alias("n_landmarks"),
+            pl.col("own_landmark_ids").is_null().all().alias("is_unlabelled"),
         )
     )
-    many = (pl.col("n_addresses") >= placeholder_ids) & (
-        pl.col("n_landmarks") >= PLACEHOLDER_LANDMARKS
-    )
-    return counted.filter(many)["digest"]
+    is_spread = (pl.col("n_landmarks") >= PLACEHOLDER_LANDMARKS) | pl.col("is_unlabelled")
+    return counted.filter((pl.col("n_addresses") >= placeholder_ids) & is_spread)["digest"]
 
 
 def _ends_of_photos(photos: pl.DataFrame) -> pl.DataFrame:

@@ -156,7 +156,7 @@ def _require_layout(folder: Path, files: Sequence[ListedFile], *, flat: bool) ->
 
 
 def read_landmarks(path: Path) -> Landmarks:
-    """The landmarks of a CSV file with the columns landmark_id, name, country, latitude, longitude.
+    """The landmarks of a CSV file with the columns of `Landmarks`: landmark_id, name, country, latitude and so on.
 
     All but landmark_id may be absent; a landmark without a name is called by its id.
     Raises InputError where the file cannot be read as that.

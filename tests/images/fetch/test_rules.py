@@ -4,7 +4,7 @@ import pytest
 
 from cairn.base.errors import InputError
 from cairn.base.settings import DownloadSettings
-from cairn.images.fetch.rules import HostRule, HostRules, SizeKind, Smaller
+from cairn.images.fetch.rules import HostRule, HostRules, SizeKind, Smaller, shipped_table
 
 SETTINGS = DownloadSettings(host_concurrency=3, host_rate=7)
 
@@ -67,8 +67,19 @@ def test_what_a_rule_leaves_out_is_as_the_settings_say(tmp_path: Path) -> None:
     assert rule == HostRule(("a.org",), concurrency=3, rate_per_s=7.0, mbit_per_s=5.0)
 
 
-def test_an_empty_table_has_no_rules(tmp_path: Path) -> None:
-    assert rules_of(tmp_path, "").of("upload.wikimedia.org").contact_required is False
+def test_a_table_is_laid_over_the_one_that_is_shipped(tmp_path: Path) -> None:
+    shipped = HostRules.read(settings=SETTINGS)
+    text = '[[rule]]\nhosts = ["a.org", "*.ggpht.com"]\nconcurrency = 9\n'
+    rules = rules_of(tmp_path, text)
+    assert rules.of("a.org").concurrency == rules.of("lh3.ggpht.com").concurrency == 9
+    assert rules.of("lh3.ggpht.com").smaller is None
+    for host in ("upload.wikimedia.org", "en.wikipedia.org", "lh3.googleusercontent.com"):
+        assert rules.of(host) == rules_of(tmp_path, "").of(host) == shipped.of(host)
+
+
+def test_the_shipped_table_is_a_table_that_can_be_given(tmp_path: Path) -> None:
+    rules = rules_of(tmp_path, shipped_table())
+    assert rules.of("upload.wikimedia.org").contact_required
 
 
 def test_all_faults_of_a_table_are_told_together(tmp_path: Path) -> None:
@@ -122,5 +133,5 @@ def test_rules_that_are_no_list_of_tables_are_a_fault(tmp_path: Path, text: str)
 
 def test_a_table_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
     assert "is not TOML" in told(tmp_path, "[[rule")
-    with pytest.raises(InputError, match="start from a copy of Cairn's own"):
+    with pytest.raises(InputError, match="start from Cairn's own: cairn download --show-hosts"):
         HostRules.read(tmp_path / "none.toml", settings=SETTINGS)

@@ -1,6 +1,8 @@
 """The whole hostile list of docs/hostile.md goes through `cairn.download`, and each row ends as told there."""
 
+import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -17,12 +19,13 @@ import cairn
 from cairn.base.settings import DownloadSettings
 from cairn.images.fetch.addresses import is_public
 from cairn.images.pixels import Limits, decode
-from cairn.records.catalog import KEPT
+from cairn.records.catalog import KEPT, Catalog
 from tests.hostile.cases import Case, cases
 from tests.hostile.hosts import ATTEMPTS, MOST_BYTES
 from tests.hostile.listing import placed, write_list
 from tests.hostile.names import LOOPBACK, PUBLIC_FACE
 from tests.hostile.server import HostileServer
+from tests.serving import resident_bytes
 
 # A name that is public only once the command is there; what it gives is checked by what is used of it.
 download: Any = getattr(cairn, "download", None)
@@ -259,3 +262,46 @@ def test_a_second_run_asks_again_where_that_may_help_and_nowhere_else(tmp_path: 
     asked = [len(server.book.of(case.slug)) for case in some]
     assert asked == [1, 1, 1, 2 * ATTEMPTS]
     assert runs[0].table["status"].equals(runs[1].table["status"])
+
+
+CHILD = """
+import sys
+from pathlib import Path
+import cairn
+from tests.hostile.names import Names
+settings = cairn.DownloadSettings.model_validate_json(sys.argv[3])
+cairn.download(sys.argv[1], urls=Path(sys.argv[2]), settings=settings, lookup=Names().lookup)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is looked up in /proc")
+def test_the_whole_list_takes_less_than_300_megabytes_with_its_decoders(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"allow_private": True, "decoders": 2})
+    most = 0
+    with HostileServer() as server:
+        urls = write_list(tmp_path / "list.csv", server, OPEN)
+        command = [
+            sys.executable,
+            "-c",
+            CHILD,
+            str(tmp_path / "work"),
+            str(urls),
+            settings.model_dump_json(),
+        ]
+        running = subprocess.Popen(
+            command,
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:.",
+                "MARK": "hostile memory",
+            },
+        )
+        deadline = time.monotonic() + LONGEST_S
+        while running.poll() is None and time.monotonic() < deadline:
+            most = max(most, resident_bytes("hostile memory"))
+            time.sleep(0.02)
+        running.kill()
+    assert running.wait() == 0
+    table = Catalog.read(tmp_path / "work/catalog.parquet").table
+    assert len(table) == len(placed(OPEN))
+    assert 50e6 < most < 300e6

@@ -12,7 +12,9 @@ from cairn.stages.download.space import (
     Free,
     Room,
     free_at,
+    free_for,
     is_full_disk,
+    shortage_ahead,
 )
 
 FULL = "the disk is full: free some space, and the download goes on by itself"
@@ -53,8 +55,29 @@ def test_too_few_files_are_a_shortage_where_the_file_system_counts_them() -> Non
     assert room(Free(10**9, SPARE_FILES)).shortage(0.0) is None
 
 
-def test_nothing_to_be_spared_asks_for_neither() -> None:
-    assert room(Free(0, 0), spare_bytes=0).shortage(0.0) is None
+def test_where_no_bytes_are_to_be_spared_files_are_looked_at_all_the_same() -> None:
+    assert room(Free(0, None), spare_bytes=0).shortage(0.0) is None
+    assert room(Free(0, SPARE_FILES), spare_bytes=0).shortage(0.0) is None
+    few = room(Free(10**9, SPARE_FILES - 1), spare_bytes=0).shortage(0.0)
+    assert "room for 999 more files" in str(few)
+
+
+def test_what_is_to_come_is_compared_with_what_is_left() -> None:
+    def ahead(free: Free, *, spare_bytes: int = 500) -> str | None:
+        return shortage_ahead(10**9, 5000, free=free, spare_bytes=spare_bytes)
+
+    assert ahead(Free(10**9 + 500, 5000 + SPARE_FILES)) is None
+    assert ahead(Free(10**9 + 500, None)) is None
+    assert "room for 5,999 files left, and about 1.00 GB in 5,000 files" in str(
+        ahead(Free(10**12, 4999 + SPARE_FILES))
+    )
+    assert "the disk has 1.00 GB left" in str(ahead(Free(10**9 + 499, None)))
+
+
+def test_the_disk_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(
+    tmp_path: Path,
+) -> None:
+    assert free_for(tmp_path / "a/b").n_bytes == pytest.approx(free_at(tmp_path).n_bytes, rel=0.1)
 
 
 def test_the_disk_is_looked_at_once_a_second_at_most() -> None:

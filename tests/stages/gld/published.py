@@ -80,7 +80,10 @@ class Published:
         names = "".join(
             f"{n},http://commons.wikimedia.org/wiki/Category:Tower_{n}\n" for n in range(3)
         )
-        hierarchy = "landmark_id,category,supercategory,hierarchical_label,natural_or_human_made\n"
+        hierarchy = (
+            "landmark_id,category,supercategory,hierarchical_label,natural_or_human_made\n"
+            "0,http://commons.wikimedia.org/wiki/Category:Tower_0,Tower,tower,human-made\n"
+        )
         clean = [image for image in train if self.landmark_of(image) == "0"]
         return {
             "train.csv": "id,url,landmark_id\n"

@@ -70,10 +70,15 @@ def test_a_list_without_rows_has_none(tmp_path: Path) -> None:
         assert rows.positions_of(np.array([1], dtype=np.uint64)).tolist() == [-1]
 
 
-def test_lines_that_are_no_rows_are_refused_with_the_number_of_the_first(tmp_path: Path) -> None:
-    rows = table(tmp_path / "x", f"id,title\n{A},1\n\r\n\nodd\n{B},2\nodd")
-    with rows, pytest.raises(InputError, match=r"has 2 lines that do not .* line 5;"):
-        rows.require_no_odd_lines()
+def test_lines_that_are_no_rows_are_counted_and_spoil_no_row_before_them(tmp_path: Path) -> None:
+    with table(tmp_path / "x", f"id,title\n{A},1\n\r\n\nodd\n{B},2\r\nodd,") as rows:
+        assert (rows.n_odd_lines, rows.first_odd_line) == (2, 5)
+        assert list(rows.rows()) == [(0, [A, "1"]), (1, [B, "2"])]
+
+
+def test_the_id_of_a_row_is_known_whatever_else_stands_in_it(tmp_path: Path) -> None:
+    with table(tmp_path / "x", f'id,title\n{A}\n"{B}",1,2,3\n') as rows:
+        assert [rows.id_at(position) for position in (0, 1)] == [A, B]
 
 
 def test_other_columns_or_no_list_are_told(tmp_path: Path) -> None:

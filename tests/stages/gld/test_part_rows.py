@@ -70,13 +70,19 @@ def test_test_rows_show_what_the_solution_says(tmp_path: Path) -> None:
     ] == [None]
 
 
-def test_a_list_with_a_row_that_is_none_is_refused_before_any_is_used(tmp_path: Path) -> None:
-    paths = lists(tmp_path, {"train.csv": f"id,url,landmark_id\n{IDS[0]},http://a,7\nodd\n"})
-    with pytest.raises(InputError, match="line 3"):
-        rows("train", paths)
-    paths = lists(tmp_path, {"train.csv": f"id,url,landmark_id\n{IDS[0]},http://a\n"})
-    with pytest.raises(InputError, match=r"row 1 of .* has not the fields id,url,landmark_id"):
-        rows("train", paths)
+def test_a_row_without_its_fields_is_malformed_and_costs_no_other(tmp_path: Path) -> None:
+    text = f"id,url,landmark_id\n{IDS[0]},http://a,7\nodd\n{IDS[1]},http://b\n{IDS[2]},http://c,8\n"
+    first, second, third = rows("train", lists(tmp_path, {"train.csv": text}))
+    assert (first.landmark_ids, first.is_malformed) == (("7",), False)
+    assert (second.image_id, second.url, second.landmark_ids) == (IDS[1], "", None)
+    assert (second.is_malformed, second.is_wanted, third.row) == (True, False, 3)
+
+
+def test_an_odd_line_among_the_truths_costs_one_truth_at_most(tmp_path: Path) -> None:
+    truths = f"id,landmark_id\n{IDS[0]},3\nodd\n{IDS[1]}\n"
+    texts = {"index.csv": "id\n" + "\n".join(IDS) + "\n", "index_image_to_landmark.csv": truths}
+    found = rows("index", lists(tmp_path, texts))
+    assert [row.landmark_ids for row in found][:2] == [("index_3",), None]
 
 
 def test_only_train_has_clean_images(tmp_path: Path) -> None:

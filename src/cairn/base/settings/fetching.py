@@ -71,7 +71,7 @@ class DownloadSettings(Settings):
         True, description="leave photos whose host says noai, noimageai, noindex or noimageindex"
     )
     placeholder_ids: int = Field(
-        5, ge=0, description="the same bytes at so many addresses, under three landmarks or more, are no photo; 0: never"
+        5, ge=0, description="the same bytes at so many addresses, under three landmarks or more or none named, are no photo; 0: never"
     )  # fmt: skip
     max_failures: str = Field(
         "", description="stop once so many photos failed in this run: a number, or a share such as 30%"

@@ -48,6 +48,7 @@ class HostRule:
     source: str = ""
 
 
+SHIPPED = "hosts.toml"
 # Redirects may lead to ever new hosts.
 MOST_FOUND = 100_000
 
@@ -62,14 +63,18 @@ class HostRules:
 
     @staticmethod
     def read(path: Path | None = None, *, settings: DownloadSettings) -> "HostRules":
-        """The rules of the file, or of the table that Cairn brings where no file is given.
+        """The rules of the table that Cairn brings, and over them those of the file, where one is given.
 
+        A host that both name has the file's rule, and nothing of Cairn's.
         settings: what a rule leaves out, and all of it for hosts without a rule, is as these say.
         Raises InputError with everything that is wrong in the file.
         """
         default = HostRule(concurrency=settings.host_concurrency, rate_per_s=settings.host_rate)
-        name = "hosts.toml" if path is None else path.as_posix()
-        return HostRules(_rules_of(_text_of(path), name=name, default=default), default=default)
+        rules = _rules_of(shipped_table(), name=SHIPPED, default=default)
+        if path is not None:
+            # Of two rules for one name the later counts.
+            rules += _rules_of(_text_of(path), name=path.as_posix(), default=default)
+        return HostRules(rules, default=default)
 
     def of(self, host: str) -> HostRule:
         """The rule of a host, given as "host" or "host:port"; the most exact name wins."""
@@ -89,15 +94,18 @@ class HostRules:
         return found or self.default
 
 
-def _text_of(path: Path | None) -> str:
-    if path is None:
-        return (resources.files(__package__) / "hosts.toml").read_text(encoding="utf-8")
+def shipped_table() -> str:
+    """The text of the table that Cairn brings, with its comments."""
+    return (resources.files(__package__) / SHIPPED).read_text(encoding="utf-8")
+
+
+def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path.as_posix()} cannot be read as text ({error}); a table of hosts in TOML, as UTF-8, was expected; "
-            "start from a copy of Cairn's own hosts.toml"
+            "start from Cairn's own: cairn download --show-hosts"
         ) from error
 
 

@@ -77,7 +77,7 @@ class Gathered:
     ranks: by id, where rows are chosen one by one.
     """
 
-    def __init__(self, source: AddressList, selecting: SelectSettings) -> None:
+    def __init__(self, source: AddressList, selecting: SelectSettings, problems: Problems) -> None:
         most = source.most_rows
         self.n_rows = 0
         self.offsets = np.empty(most, np.int64)
@@ -89,7 +89,7 @@ class Gathered:
         self.url_hash = np.empty(most, np.int64)
         self.name_hash: npt.NDArray[np.int64] | None = None
         self.ranks = np.empty(most, np.uint64) if needs_ranks(selecting) else None
-        self.problems = Problems()
+        self.problems = problems
         self._source, self._seed, self._most = source, selecting.seed, most
         self._hosts = _Hosts()
         self._landmarks = _Landmarks()

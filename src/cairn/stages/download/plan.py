@@ -87,16 +87,18 @@ class Plan:
 
 
 def make_plan(
-    source: AddressList, *, selecting: SelectSettings | None = None, watch: Watch | None = None
-) -> Plan:
+    source: AddressList, *, selecting: SelectSettings | None = None, watch: Watch | None = None,
+    problems: Problems | None = None,
+) -> Plan:  # fmt: skip
     """The plan of one list, made in one pass over it; some 60 bytes a row stay in memory.
 
     Of rows with the same id, and of rows with the same address, the first whose address is none that anyone can
     see to be wrong is fetched. Where a row is chosen, the first row of its address is fetched for it.
+    problems: what is odd about the list is noted there.
     Raises InputError where the list changes meanwhile, SettingsError where it has no landmarks to choose from.
     """
     selecting = selecting or SelectSettings()
-    found = Gathered(source, selecting)
+    found = Gathered(source, selecting, problems or Problems())
     found.read(watch or Silent())
     return _Planning(found, source, selecting).plan()
 

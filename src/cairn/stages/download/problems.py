@@ -1,6 +1,7 @@
 """What is odd about the rows of a list: how many of each kind, and the first of them with their lines."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,14 +32,16 @@ class Problems:
 
     counts: rows of each kind (of the kinds about landmarks: landmarks); a row may count in several.
     first: the first lines of each kind with words that tell what is odd.
+    hear: told of all of them, kind, line and words, where somebody wants that.
     """
 
     counts: Counter[ProblemKind] = field(default_factory=Counter)
     first: dict[ProblemKind, list[tuple[int, str]]] = field(default_factory=dict)
+    hear: Callable[[ProblemKind, int, str], object] | None = None
 
     def wants(self, kind: ProblemKind) -> bool:
         """Whether one more of the kind would be told with its line."""
-        return len(self.first.get(kind, ())) < MOST_TOLD
+        return self.hear is not None or len(self.first.get(kind, ())) < MOST_TOLD
 
     def count(self, kind: ProblemKind, n_rows: int) -> None:
         """So many more of the kind."""
@@ -47,5 +50,8 @@ class Problems:
 
     def tell(self, kind: ProblemKind, line: int, words: str) -> None:
         """The kind on that line, in words, if not enough of it were told already; it is not counted."""
-        if self.wants(kind):
-            self.first.setdefault(kind, []).append((line, words))
+        if self.hear is not None:
+            self.hear(kind, line, words)
+        told = self.first.setdefault(kind, [])
+        if len(told) < MOST_TOLD:
+            told.append((line, words))

@@ -31,6 +31,27 @@ def free_at(path: Path) -> Free:
     return Free(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
 
+def free_for(folder: Path) -> Free:
+    """What is left on the disk that holds `folder`, or will once it is made."""
+    place = folder.resolve()
+    while not place.exists():
+        place = place.parent
+    return free_at(place)
+
+
+def shortage_ahead(n_bytes: float, n_files: int, *, free: Free, spare_bytes: int) -> str | None:
+    """Why so many bytes in so many files will not find room besides what is to stay free, in words; None where they will."""
+    has_bytes = n_bytes + spare_bytes <= free.n_bytes
+    if has_bytes and (free.files is None or n_files + SPARE_FILES <= free.files):
+        return None
+    files = "" if free.files is None else f" and room for {free.files:,} files"
+    return (
+        f"the disk has {free.n_bytes / 1e9:,.2f} GB{files} left, and about {n_bytes / 1e9:,.2f} GB in {n_files:,} files "
+        "are to come: it will be full before the end; free some space, or keep less (--max-side-px, --sample, "
+        "--output shards)"
+    )
+
+
 def is_full_disk(error: DiskError) -> bool:
     """Whether the disk (or a quota on it) is full, rather than refusing for another reason."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL_DISK
@@ -73,7 +94,7 @@ class Room:
                 f"the disk has {free.n_bytes / 1e6:,.1f} MB left, less than the {self._spare_bytes / 1e6:,.0f} MB of "
                 "--spare-disk-mb: free some space, and the download goes on by itself"
             )
-        if self._spare_bytes and free.files is not None and free.files < SPARE_FILES:
+        if free.files is not None and free.files < SPARE_FILES:
             return (
                 f"the disk has room for {free.files:,} more files only, however small: remove some, or use "
                 "--output shards; the download goes on by itself"

@@ -50,7 +50,7 @@ class IdTable:
 
     columns: the names of the first line. A row begins where a line begins with an id and goes on to the next
     such line: a quote that is never closed spoils its own row only. Lines that begin otherwise go on with the
-    row before them; `n_odd_lines` counts those that are not blank, and `first_odd_line` is the number of the
+    row before them, where that has a quote, and spoil it in no case; `n_odd_lines` counts those that are not blank, and `first_odd_line` is the number of the
     first. Of rows with the same id the first counts; `n_repeated` says how many others there are.
     Raises InputError where the first line is not `columns`.
     """
@@ -158,20 +158,19 @@ class IdTable:
             several = range(first, min(first + ROWS_AT_ONCE, len(self)))
             yield from zip(several, self.rows_at(several), strict=True)
 
-    def require_no_odd_lines(self) -> None:
-        """Nothing, where every line of the file is a row; raises InputError otherwise."""
-        if self.n_odd_lines:
-            raise InputError(
-                f"{self.path} has {self.n_odd_lines:,} lines that do not begin with an id of {ID_DIGITS} hex digits, "
-                f"the first of them line {self.first_odd_line:,}; the list as it was published was expected; "
-                "fetch it again"
-            )
+    def id_at(self, position: int) -> str:
+        """The id of a row, counted from 0, whatever else stands in it."""
+        start = int(self._bounds[position])
+        return self._read(start, start + ID_DIGITS + 1).lstrip(b'"')[:ID_DIGITS].decode("ascii")
 
     def _read(self, start: int, end: int) -> bytes:
         return os.pread(self._file.fileno(), end - start, start)
 
     def _fields(self, record: bytes) -> list[str] | None:
         text = record.decode("utf-8", errors="replace").rstrip("\r\n")
+        first = text.partition("\n")[0].rstrip("\r")
+        if '"' not in first:
+            text = first
         if '"' in text or "\n" in text:
             try:
                 fields = next(csv.reader((text,)), [])

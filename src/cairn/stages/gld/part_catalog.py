@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from cairn.records.catalog import CATALOG_SCHEMA, PENDING
+from cairn.stages.download.journal import OUTCOME_SCHEMA
 from cairn.stages.download.rows import LIST_SCHEMA, download_rows
+from cairn.stages.download.verdicts import Verdict
 from cairn.stages.gld.part_plan import PartPlan
 from cairn.stages.gld.part_rows import PartRow
 from cairn.stages.gld.tars import member_name
@@ -66,6 +68,25 @@ def part_catalog_rows(
         pl.when(is_unfound).then(pl.lit(status)).otherwise("status").alias("status"),
         pl.when(is_unfound).then(pl.lit(cause)).otherwise("cause").alias("cause"),
     )
+
+
+def odd_lines_of_part(plan: PartPlan) -> pl.DataFrame:
+    """A row of the catalog for each line of the part's list that is no row, behind all that are; without an id."""
+    numbers = range(len(plan) + 1, len(plan) + plan.rows.n_odd_lines + 1)
+    listed = pl.DataFrame(
+        [
+            {
+                "row": number,
+                "image_id": "",
+                "source": "",
+                "verdict": int(Verdict.MALFORMED),
+                "key": 0,
+            }
+            for number in numbers
+        ],
+        schema=LIST_SCHEMA,
+    )
+    return download_rows(listed, pl.DataFrame(schema=OUTCOME_SCHEMA), list_name=plan.list_name)
 
 
 def _source(row: PartRow) -> str:

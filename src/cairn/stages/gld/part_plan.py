@@ -26,8 +26,9 @@ NO_LANDMARK = -1
 class PartPlan:
     """What is to be done with each row of a part; arrays are [N], by position: the row's number less one.
 
+    Lines of the list that are no rows are in none of them.
     rows: the part, which is to stay open.
-    verdict: FETCH, SAME_ID or NOT_CHOSEN for each row.
+    verdict: FETCH, SAME_ID, NOT_CHOSEN or MALFORMED for each row.
     first_of: by position of a row whose id an earlier one has, the position of the first that has it.
     key: the journal's; the same as of a list that has the row's id, address and landmark.
     """
@@ -57,14 +58,14 @@ def make_part_plan(
 ) -> PartPlan:  # fmt: skip
     """The plan of one part, made in one pass over it.
 
-    Raises InputError where the list is not as it was published, SettingsError where it has no landmarks to choose
+    Raises InputError where the list changes meanwhile, SettingsError where it has no landmarks to choose
     from.
     """
     selecting = selecting or SelectSettings()
     n_rows = len(rows)
     key = np.empty(n_rows, np.int64)
     landmark = np.empty(n_rows, np.int32)
-    good = np.empty(n_rows, np.bool_)
+    good, is_malformed = np.empty(n_rows, np.bool_), np.empty(n_rows, np.bool_)
     ranks = np.empty(n_rows, np.uint64) if needs_ranks(selecting) else None
     numbers: dict[str, int] = {}
     with (watch or Silent()).phase(list_name, n_rows) as advance:
@@ -72,6 +73,7 @@ def make_part_plan(
             part = slice(several[0].row - 1, several[-1].row)
             key[part] = _keys(several, list_name)
             good[part] = [row.is_wanted for row in several]
+            is_malformed[part] = [row.is_malformed for row in several]
             landmark[part] = [_number(row.landmark_ids, numbers) for row in several]
             if ranks is not None:
                 ranks[part] = ranks_of((row.image_id for row in several), seed=selecting.seed)
@@ -82,6 +84,7 @@ def make_part_plan(
     verdict = np.full(n_rows, Verdict.NOT_CHOSEN, np.uint8)
     verdict[wanted] = Verdict.FETCH
     verdict[~is_first & wanted[first]] = Verdict.SAME_ID
+    verdict[is_malformed] = Verdict.MALFORMED
     repeated = np.flatnonzero(~is_first)
     first_of = dict(zip(repeated.tolist(), first[repeated].tolist(), strict=True))
     return PartPlan(rows, list_name, verdict, first_of, key)

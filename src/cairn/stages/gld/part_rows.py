@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple, NoReturn, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ class PartRow(NamedTuple):
 
     url: empty where the list gives none. landmark_ids: what it shows; empty where that is nothing, None where
     nobody says. is_wanted: False where only the clean images are asked for and this is none.
+    is_malformed: it has an id, and not the fields of the list; nothing else is known of it then.
     """
 
     row: int
@@ -31,6 +32,7 @@ class PartRow(NamedTuple):
     landmark_ids: tuple[str, ...] | None
     credit: Credit
     is_wanted: bool
+    is_malformed: bool = False
 
 
 class PartRows:
@@ -38,8 +40,9 @@ class PartRows:
 
     is_clean: only images of the data set's clean list are wanted; the others keep their rows.
     Lists of `part` that are missing from `paths` add nothing, but for the list of images. Who made an image is
-    known from `open_credits` on.
-    Raises InputError where a list is not as it was published.
+    known from `open_credits` on. Lines that are no rows stand apart: of the list of images, `n_odd_lines`; of the list
+    of truths they say nothing.
+    Raises InputError where a list has other columns than as it was published.
     """
 
     def __init__(
@@ -57,7 +60,6 @@ class PartRows:
         self._clean = clean_ids(paths[dataset.clean]) if is_clean else None
         with ExitStack() as opened:
             self._table = opened.enter_context(IdTable(paths[part.images], columns=columns))
-            self._table.require_no_odd_lines()
             self._truth = _truth(dataset, part, paths, opened)
             self._credits_path = paths.get(part.attribution)
             self._attribution: Attribution | None = None
@@ -75,6 +77,16 @@ class PartRows:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @property
+    def n_odd_lines(self) -> int:
+        """Lines of the list of images that begin with no id."""
+        return self._table.n_odd_lines
+
+    @property
+    def first_odd_line(self) -> int | None:
+        """The number of the first of them."""
+        return self._table.first_odd_line
 
     def open_credits(self) -> None:
         """From now on rows say who made their images, where there is a list of that; it takes 20 bytes a row."""
@@ -109,34 +121,34 @@ class PartRows:
             yield from self._rows_at(range(first, min(first + ROWS_AT_ONCE, len(self))))
 
     def _rows_at(self, positions: Sequence[int]) -> Iterator[PartRow]:
+        found = self._table.rows_at(positions)
+        nothing = [""] * (len(self._table.columns) - 1)
         several = [
-            fields if fields is not None else self._refuse(position)
-            for position, fields in zip(positions, self._table.rows_at(positions), strict=True)
+            fields if fields is not None else [self._table.id_at(position), *nothing]
+            for position, fields in zip(positions, found, strict=True)
         ]
         ids = [fields[0] for fields in several]
         credit = self._attribution.of_all(ids) if self._attribution is not None else repeat(NOBODY)
         clean = self._clean.positions_of(ids) if self._clean is not None else repeat(0)
-        together = zip(positions, several, self._landmarks(several), credit, clean, strict=False)
-        for position, fields, shown, whose, at in together:
+        whole = [fields is not None for fields in found]
+        together = zip(
+            positions, several, self._landmarks(several), credit, clean, whole, strict=False
+        )
+        for position, fields, shown, whose, at, is_whole in together:
             yield PartRow(
                 row=position + 1,
                 image_id=fields[0],
                 url=fields[self._address] if self._address is not None else "",
-                landmark_ids=shown,
+                landmark_ids=shown if is_whole else None,
                 credit=whose,
-                is_wanted=at >= 0,
+                is_wanted=at >= 0 and is_whole,
+                is_malformed=not is_whole,
             )
 
     def _landmarks(self, rows: Sequence[list[str]]) -> Sequence[tuple[str, ...] | None]:
         if self._landmark is None:
             return self._truth([fields[0] for fields in rows])
         return [(self._prefix + fields[self._landmark],) for fields in rows]
-
-    def _refuse(self, position: int) -> NoReturn:
-        raise InputError(
-            f"row {position + 1:,} of {self._table.path} has not the fields {','.join(self._table.columns)}; "
-            "the list as it was published was expected; fetch it again"
-        )
 
 
 def _truth(dataset: Dataset, part: Part, paths: Mapping[str, Path], opened: ExitStack) -> Truth:
@@ -150,7 +162,6 @@ def _truth(dataset: Dataset, part: Part, paths: Mapping[str, Path], opened: Exit
             shown[image_id].landmark_ids if image_id in shown else None for image_id in image_ids
         ]
     table = opened.enter_context(IdTable(path, columns=columns))
-    table.require_no_odd_lines()
     at = columns.index(LANDMARK)
 
     def landmarks(image_ids: Sequence[str]) -> list[tuple[str, ...] | None]:

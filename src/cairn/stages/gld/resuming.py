@@ -165,8 +165,8 @@ class FileFetcher:
             arrived(len(chunk))
             received += len(chunk)
             came_at = time.monotonic()
-            gauge.came(received, now=came_at - paced_s)
             await self._pace(host, len(chunk))
+            gauge.came(received, now=came_at - paced_s)
             paced_s += time.monotonic() - came_at
 
     def _require_room(self, part: "PartFile", most_bytes: int) -> None:
