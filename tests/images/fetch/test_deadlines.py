@@ -165,25 +165,25 @@ def test_speed_is_that_of_the_last_window_and_not_of_the_start() -> None:
 def test_redirects_that_each_take_most_of_the_deadline_take_too_long_together() -> None:
     async def leads_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.readuntil(b"\r\n\r\n"):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.55)
             writer.write(reply(b"", "Location: /b.jpg", status="302 Found"))
 
     async def ask() -> list[float]:
-        async with serving(leads_on) as port, client_for(settings_with(photo_s=0.5)) as client:
+        async with serving(leads_on) as port, client_for(settings_with(photo_s=1.5)) as client:
             at, spent = f"http://photos.test:{port}/a.jpg", [0.0]
             for _ in range(2):
                 spent.append((await client.hop(at, spent_s=spent[-1])).spent_s)
-            with pytest.raises(FetchError, match=r"not there after 0\.5 s"):
+            with pytest.raises(FetchError, match=r"not there after 1\.5 s"):
                 await client.hop(at, spent_s=spent[-1])
         return spent
 
     first, second, third = run(ask())
-    assert (first, 0.2 <= second < 0.4 <= third < 0.5) == (0.0, True)
+    assert (first, 0.55 <= second < 1.1 <= third < 1.5) == (0.0, True)
 
 
 def test_finding_the_host_counts_against_the_deadline() -> None:
     def slow(host: str, port: int) -> list[str]:
-        time.sleep(0.4)
+        time.sleep(1.5)
         return ["127.0.0.1"]
 
     async def ask() -> None:
@@ -194,14 +194,14 @@ def test_finding_the_host_counts_against_the_deadline() -> None:
     with pytest.raises(FetchError) as caught:
         run(ask())
     assert caught.value.cause is FetchCause.TOOK_TOO_LONG
-    assert time.monotonic() - start < 0.35
+    assert time.monotonic() - start < 1.4
 
 
 def test_a_clock_tells_what_is_spent_without_its_stops() -> None:
     async def tell() -> float:
         async with Clock(Deadlines(photo_s=9), spent_s=3) as clock:
             async with clock.stopped():
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.6)
             return clock.spent_s
 
-    assert 3 <= run(tell()) < 3.1
+    assert 3 <= run(tell()) < 3.5
