@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
 import cairn  # noqa: E402 - torch has to be there first
-from cairn.base.errors import InputError, SettingsError  # noqa: E402
+from cairn.base.errors import InputError, MissingExtra, SettingsError  # noqa: E402
 from cairn.base.settings import (  # noqa: E402
     DescribeSettings,
     EvaluateSettings,
@@ -240,3 +240,14 @@ def test_the_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) ->
     assert all(name in said for name in recipe_names())
     assert main(["recipes", "--show", "arcface"]) == 0
     assert "[finetune]" in capsys.readouterr().out
+
+
+def test_without_torch_a_recipe_says_which_one_needs_none(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cairn.pipeline.finetuning.torch_versions", lambda: None)
+    told = (
+        r"the recipe tiny, which trains the network, needs the extra 'train'.*take --recipe frozen"
+    )
+    with pytest.raises(MissingExtra, match=told):
+        train(work, settings=TrainSettings(recipe="tiny"))

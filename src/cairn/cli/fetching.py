@@ -176,6 +176,9 @@ def _next(done: Downloaded) -> str:
     n_waiting, n_passing = tally.count(PENDING), tally.of_causes(frozenset(map(str, PASSING)))
     if n_waiting:
         return f"the same command again fetches the {n_waiting:,} rows that are left"
+    if done.was_stopped:
+        # Rows that were to be fetched again, and were not reached, stand as they ended before.
+        return "the same command again goes on where this one ended"
     if not tally.n_kept:
         if tally.of_causes(frozenset({str(FetchCause.PRIVATE)})):
             return "nothing was kept; if the private addresses above are yours, add --allow-private"

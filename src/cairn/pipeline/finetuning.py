@@ -23,7 +23,7 @@ from cairn.base.watching import Silent, Watch
 from cairn.bundles import NetworkTraining
 from cairn.models.backbones import open_backbone
 from cairn.models.folders import CONFIG, NETWORK, Backbone
-from cairn.models.networks import require_torch
+from cairn.models.networks import torch_versions
 from cairn.pipeline.describing import current_images, in_its_own_way
 from cairn.pipeline.training_page import TrainingPage
 from cairn.pipeline.whole_folders import whole_folder
@@ -129,8 +129,7 @@ def _together(
     work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch, seat: Seat
 ) -> _Prepared:  # fmt: skip
     """What was prepared, and is trained now; all processes of a training go this way."""
-    require_torch(describing.backbone)
-    _require_events()
+    _require_torch_for(recipe)
     from cairn.training.ranks import joined
 
     def prepared() -> _Prepared:
@@ -294,13 +293,13 @@ def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> As
     return Asked(work, truth, tuple(sorted(shown)), backbone, backbone.weights)
 
 
-def _require_events() -> None:
-    """Nothing, where what TensorBoard reads can be written; otherwise raises MissingExtra."""
-    if importlib.util.find_spec("tensorboardX") is None:
+def _require_torch_for(recipe: Recipe) -> None:
+    """Nothing, where all that training needs is installed; otherwise raises MissingExtra."""
+    if torch_versions() is None or importlib.util.find_spec("tensorboardX") is None:
         raise MissingExtra(
-            "training a network",
+            f"the recipe {recipe.name}, which trains the network,",
             extra="train",
-            otherwise="or take --recipe frozen, which needs none",
+            otherwise="without it, take --recipe frozen, which trains the head alone",
         )
 
 

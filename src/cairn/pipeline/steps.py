@@ -232,7 +232,7 @@ def _nothing_kept(downloaded: Downloaded) -> str:
     causes = ", ".join(f"{n:,} × {cause or status}" for status, cause, n in tally.ends[:3])
     is_private = tally.of_causes(frozenset({str(FetchCause.PRIVATE)}))
     then = (
-        "if the private addresses are yours, add --allow-private"
+        "if the private addresses are yours, add --allow-private (with make: ARGS=--allow-private)"
         if is_private
         else f"see {downloaded.report}"
     )

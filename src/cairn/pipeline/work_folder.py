@@ -160,6 +160,11 @@ class WorkFolder:
     def require(self) -> None:
         """Nothing, where this is a work folder; otherwise raises InputError."""
         if not self.catalog_path.is_file():
+            if self.journal_path.is_file():
+                raise InputError(
+                    f"{self.root} holds no catalog.parquet yet, but the journal of a download that was broken off; a "
+                    "download that ran to its end was expected; run the same cairn download again: it goes on"
+                )
             # Whoever names a folder of photos means to begin with them.
             is_other = self.root.is_dir() and any(self.root.iterdir())
             run = (
