@@ -60,6 +60,18 @@ FROM_NOTHING = {"run.md", "import.md", "download.md"}
 SLOW_PAGES = {"README.md", "run.md", "download.md", "bench.md"}
 # The same measurements, of less: the last of two equal flags counts.
 LESS = {
+    "train": [
+        "--backbone",
+        "test_resnet",
+        "--side-px",
+        "32",
+        "--sizes",
+        "2",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.05",
+    ],
     "embed": ["--rounds", "1", "--n-images", "2"],
     "download": ["--rounds", "1", "--n-images", "2"],
     "parts": ["--seeds", "1"],
@@ -99,6 +111,7 @@ SECTIONS_OF = {
         "bench_matching",
         "bench_recipes",
         "bench_input",
+        "bench_train",
         "bench_landmark_head",
     ),
 }

@@ -2,7 +2,7 @@
 
 import argparse
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar, get_args
@@ -56,12 +56,14 @@ class Shape:
     """What a command takes; `sections` are the settings by their section of a TOML file.
 
     has_recipe: the setting `recipe` names a file of settings that those given stand above.
+    together: what is wrong with the sections beside each other, given them and the names of settings that were chosen.
     """
 
     words: tuple[Word, ...] = ()
     options: tuple[Option, ...] = ()
     sections: Mapping[str, type[Settings]] = field(default_factory=dict)
     has_recipe: bool = False
+    together: Callable[[Mapping[str, Settings], Collection[str]], list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,8 @@ def parse(name: str, summary: str, shape: Shape, arguments: Sequence[str]) -> Gi
             sections[section] = model.model_validate(told)
         except ValidationError as error:
             wrong += [_sentence(detail, typed) for detail in _first_of_each(error.errors())]
+    if shape.together:
+        wrong += shape.together(sections, _chosen(shape.sections, values, from_file))
     if problems or wrong:
         raise SettingsError(list(dict.fromkeys([*problems, *wrong])))
     return _given(shape, values, sections)
@@ -210,6 +214,20 @@ def _of_recipe(
     """The settings of the recipe that was named; nothing of one that there is not, which is told with all that is wrong."""
     name = str(typed.get("recipe", from_file.get("train", {}).get("recipe", FROZEN)))
     return read_recipe(name) if name in recipe_names() else {}
+
+
+def _chosen(
+    sections: Mapping[str, type[Settings]],
+    values: Mapping[str, object],
+    from_file: Mapping[str, Mapping[str, object]],
+) -> frozenset[str]:
+    """The names of settings that a person chose: typed, or in the file."""
+    return frozenset(
+        name
+        for section, model in sections.items()
+        for name in model.model_fields
+        if name in values or name in from_file.get(section, {})
+    )
 
 
 def _given(shape: Shape, values: Mapping[str, object], sections: Mapping[str, Settings]) -> Given:

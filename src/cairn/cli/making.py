@@ -1,6 +1,7 @@
 """The commands that make a recogniser: demo, run, import, split, train, index, evaluate."""
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,11 +30,13 @@ from cairn.base.settings.recipes import (
     recipe_summary,
     recipe_text,
 )
+from cairn.base.settings.unfit import unfit
 from cairn.cli.display import TerminalWatch, program, say, table, warn
 from cairn.cli.fetching import HOSTS, URLS, downloaded
 from cairn.cli.flags import Given, Option, Shape, Word, parse
 from cairn.cli.live import Signals, attended
 from cairn.cli.seating import seat_of
+from cairn.cli.trying import DRY_RUN, FIND_RATE, dry_run, find_rate
 from cairn.pipeline.downloading import Addresses
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.results import (
@@ -220,11 +223,14 @@ def train_command(arguments: Sequence[str]) -> int:
     summary = "Fit head, whitening, fusion and calibration on train and val, out of fold."
     shape = Shape(
         (WORK,),
-        (NAME,),
+        (NAME, DRY_RUN, FIND_RATE),
         {"describe": DescribeSettings, "train": TrainSettings, **RECIPE},
         has_recipe=True,
+        together=unfit,
     )
     given = parse("train", summary, shape, arguments)
+    if given.switches:
+        return _tried_first(given, arguments)
     seat = seat_of(os.environ)
     name, describing = _name(given), given.settings("describe", DescribeSettings)
     settings, recipe = given.settings("train", TrainSettings), recipe_given(given)
@@ -242,6 +248,18 @@ def train_command(arguments: Sequence[str]) -> int:
     say(f"fitted: {done.folder}")
     say(f"next: {program()} index {done.work.root}{_named(done.name)}")
     return 0
+
+
+def _tried_first(given: Given, arguments: Sequence[str]) -> int:
+    """What `--dry-run` or `--find-rate` asks for; of several processes that were started, one does it."""
+    if not seat_of(os.environ).leads:
+        return 0
+    kept = [word for word in arguments if word not in (DRY_RUN.flag, FIND_RATE.flag)]
+    again = shlex.join([program(), "train", *kept])
+    recipe, describing = recipe_given(given), given.settings("describe", DescribeSettings)
+    if FIND_RATE.flag in given.switches:
+        return find_rate(given.words["WORK"], _name(given), recipe, describing, again)
+    return dry_run(given.words["WORK"], recipe, describing, again)
 
 
 def recipe_given(given: Given) -> Recipe:

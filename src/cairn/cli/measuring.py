@@ -30,6 +30,7 @@ from cairn.cli.measuring_matching import MATCHING_SUMMARY, bench_matching_comman
 from cairn.cli.measuring_options import FOLDER, NOTES, WORK
 from cairn.cli.measuring_recipes import RECIPES_SUMMARY, bench_recipes_command
 from cairn.cli.measuring_scrub import SCRUB_SUMMARY, bench_scrub_command
+from cairn.cli.measuring_train import TRAIN_SUMMARY, bench_train_command
 from cairn.cli.measuring_training import LANDMARK_HEAD_SUMMARY, bench_landmark_head_command
 from cairn.engines.local import processors
 from cairn.models.backbones import open_backbone
@@ -264,5 +265,6 @@ BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         _parts,
     ),
     "recipes": (RECIPES_SUMMARY, bench_recipes_command),
+    "train": (TRAIN_SUMMARY, bench_train_command),
     "scrub": (SCRUB_SUMMARY, bench_scrub_command),
 }

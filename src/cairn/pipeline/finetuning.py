@@ -6,18 +6,19 @@ old one, and the same goes on where it was broken off.
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 from pydantic import JsonValue
 
-from cairn.base.errors import CairnError, InputError, MissingExtra, Stopped
+from cairn.base.errors import CairnError, InputError, MissingExtra, SettingsError, Stopped
 from cairn.base.files import Card, FileRecord, digest_json
 from cairn.base.seats import ALONE, Seat
 from cairn.base.settings import EMBEDDED_BACKBONE, DescribeSettings
 from cairn.base.settings.recipes import FROZEN, OUT_OF_TIME, Recipe
+from cairn.base.settings.unfit import unfit
 from cairn.base.versions import versions
 from cairn.base.watching import Silent, Watch
 from cairn.bundles import NetworkTraining
@@ -129,7 +130,8 @@ def _together(
     work: WorkFolder, name: str, recipe: Recipe, describing: DescribeSettings, watch: Watch, seat: Seat
 ) -> _Prepared:  # fmt: skip
     """What was prepared, and is trained now; all processes of a training go this way."""
-    _require_torch_for(recipe)
+    require_fit(recipe)
+    require_torch_for(recipe)
     from cairn.training.ranks import joined
 
     def prepared() -> _Prepared:
@@ -161,18 +163,32 @@ def trained_network(folder: Path) -> NetworkTraining | None:
     return NetworkTraining.model_validate({**told, **more})
 
 
+def require_fit(recipe: Recipe) -> None:
+    """Nothing, where the settings of a recipe go together; otherwise raises SettingsError that tells all that do not."""
+    wrong = unfit({"top": recipe.top, "finetune": recipe.finetune}, ())
+    if wrong:
+        raise SettingsError(wrong)
+
+
 def _train(prepared: _Prepared, watch: Watch, ranks: "Ranks") -> None:
+    from cairn.training.batch_sizes import sized
     from cairn.training.finetuning import finetune
 
-    asked, recipe = prepared.asked, prepared.recipe
+    asked, folder = prepared.asked, prepared.folder / CHECKPOINTS
+    train = asked.train_images()
+    recipe = sized(
+        train, prepared.recipe, config=asked.backbone.config, weights=asked.weights,
+        store=asked.work.images, folder=folder, ranks=ranks, watch=watch,
+    )  # fmt: skip
+    prepared = replace(prepared, recipe=recipe)
     page = _page(prepared, said=_this_machine(recipe), watch=watch)
     if ranks.leads:
         page.write(RUNNING)
         watch.note(f"how it goes, written anew after each epoch: {page.path}")
     try:
         found = finetune(
-            asked.train_images(), asked.val_images(), recipe, config=asked.backbone.config,
-            weights=asked.weights, store=asked.work.images, folder=prepared.folder / CHECKPOINTS,
+            train, asked.val_images(), recipe, config=asked.backbone.config,
+            weights=asked.weights, store=asked.work.images, folder=folder,
             watch=watch, ranks=ranks, on_best=page.keep, after_epoch=page.after_epoch,
         )  # fmt: skip
         if ranks.leads:
@@ -210,6 +226,7 @@ def _keep(found: "Finetuned", prepared: _Prepared) -> None:
         said: dict[str, JsonValue] = {
             "ended": outcome.because, "steps": outcome.n_steps, "best_gap_on_val": outcome.best,
             "best_epoch": outcome.best_epoch, "images_lost": outcome.n_lost,
+            "batch_images": recipe.finetune.batch_images,
             "landmarks": list(prepared.asked.landmark_ids), **_this_machine(recipe),
         }  # fmt: skip
         prepared.made.model_copy(update={"outputs": outputs, "said": said}).write(fresh / CARD)
@@ -267,13 +284,16 @@ def require_trainable(describing: DescribeSettings) -> None:
         )
 
 
-def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> Asked:
+def asked_of(
+    work: WorkFolder, describing: DescribeSettings, watch: Watch, *, cache: Path | None = None
+) -> Asked:
     """What is to be trained in a work folder.
 
+    cache: where networks that were exported to ONNX are kept, if not there.
     Raises InputError where the backbone has no weights to start from, or images are to be described in int8.
     """
     require_trainable(describing)
-    backbone = open_backbone(describing, cache=work.root / "backbones", watch=watch)
+    backbone = open_backbone(describing, cache=cache or work.root / "backbones", watch=watch)
     if backbone.weights is None:
         raise InputError(
             f"the backbone {backbone.name} has no model.safetensors, only an ONNX network, which cannot be trained; "
@@ -293,7 +313,7 @@ def asked_of(work: WorkFolder, describing: DescribeSettings, watch: Watch) -> As
     return Asked(work, truth, tuple(sorted(shown)), backbone, backbone.weights)
 
 
-def _require_torch_for(recipe: Recipe) -> None:
+def require_torch_for(recipe: Recipe) -> None:
     """Nothing, where all that training needs is installed; otherwise raises MissingExtra."""
     if torch_versions() is None or importlib.util.find_spec("tensorboardX") is None:
         raise MissingExtra(

@@ -22,7 +22,7 @@ from cairn.training.judging import Answers, Val
 from cairn.training.keys import purpose
 from cairn.training.landmark_heads import CosineHead, SoftmaxHead, random_start
 from cairn.training.loop import Loop, Outcome
-from cairn.training.machine import workers_of
+from cairn.training.machine import repeatable, workers_of
 from cairn.training.optimising import Parts
 from cairn.training.ranks import Ranks
 
@@ -53,7 +53,7 @@ def finetune(
     is called when an epoch is judged and saved; both on rank 0 alone.
     Raises InputError where a part is empty or training cannot go on, DiskError where the disk is full.
     """
-    _require_images(train, val)
+    require_images(train, val)
     _require_enough(recipe.finetune.batch_images, ranks.world)
     top, settings = recipe.top, recipe.finetune
     mean, deviation = pixel_scale(top, config.pretrained_cfg)
@@ -72,7 +72,8 @@ def finetune(
         parts, train, settings, recipe.augment, folder, store, mean, deviation, judge,
         lambda: on_best(answers), after_epoch, ranks,
     )  # fmt: skip
-    outcome = loop.run(watch)
+    with repeatable(is_asked=settings.deterministic):
+        outcome = loop.run(watch)
     if ranks.leads:
         loop.load_best()
     loop.parts.net.cpu().eval()
@@ -115,7 +116,8 @@ def _require_enough(batch_images: int, world: int) -> None:
         )
 
 
-def _require_images(train: TrainImages, val: TrainImages) -> None:
+def require_images(train: TrainImages, val: TrainImages) -> None:
+    """Nothing, where there is something to learn and to judge by; otherwise raises InputError."""
     n_landmarks = len(np.unique(train.targets[train.targets >= 0]))
     if n_landmarks < 2:
         raise InputError(

@@ -35,6 +35,10 @@ class Ranks:
         """One process that trains by itself, on a GPU where there is one."""
         return Ranks(ALONE, _device_of(ALONE))
 
+    def apart(self) -> "Ranks":
+        """This process by itself, on its device."""
+        return Ranks(ALONE, self.device)
+
     @property
     def leads(self) -> bool:
         """Whether this is the one that writes and tells."""

@@ -15,7 +15,7 @@ from cairn.training.descriptor_net import hold_still, normalised
 from cairn.training.input import Seen
 from cairn.training.keys import generator_of, purpose
 from cairn.training.landmark_heads import SampledLandmarks, sampled_for
-from cairn.training.machine import arithmetic_of
+from cairn.training.machine import arithmetic_of, compiled
 from cairn.training.norms import share_norms
 from cairn.training.optimising import Parts, clip, optimizer_of, set_rates, whole_gradients
 from cairn.training.order import shares
@@ -54,7 +54,13 @@ class Stepper:
         self._step, self.gradient_norm = 0, math.nan
         self.running = _running_mean(self.both, self.settings.ema, lambda: self._step)
         self._type = arithmetic_of(self.settings.arithmetic, device)
+        self._net = compiled(self.parts.net, device) if self.settings.compile else self.parts.net
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._type == torch.float16)
+
+    @property
+    def arithmetic(self) -> str:
+        """What is computed with: fp32, bf16 or fp16."""
+        return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self._type]
 
     @property
     def n_parts(self) -> int:
@@ -172,7 +178,7 @@ class Stepper:
         device = self.ranks.device
         on_device = pixels.to(device, non_blocking=True)
         with torch.autocast(device.type, self._type, enabled=not is_whole):
-            descriptors = self.parts.net(normalised(on_device, self.mean, self.deviation))
+            descriptors = self._net(normalised(on_device, self.mean, self.deviation))
         losses: Tensor = self.parts.head(descriptors.float(), targets, sampled)
         return losses
 

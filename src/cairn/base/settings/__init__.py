@@ -12,6 +12,7 @@ from cairn.base.settings.benches import (
     PartsSettings,
     RecipesBenchSettings,
     ScrubBenchSettings,
+    TrainBenchSettings,
 )
 from cairn.base.settings.cleaning import ExploreSettings, ReviewSettings, ScrubSettings
 from cairn.base.settings.exporting import ExportSettings
@@ -64,6 +65,7 @@ __all__ = [
     "SplitSettings",
     "SubmitSettings",
     "TopSettings",
+    "TrainBenchSettings",
     "TrainSettings",
     "settings_folder",
 ]
@@ -97,4 +99,5 @@ SECTIONS: dict[str, type[Settings]] = {
     "bench_matching": MatchingBenchSettings,
     "parts": PartsSettings,
     "bench_recipes": RecipesBenchSettings,
+    "bench_train": TrainBenchSettings,
 }

@@ -1,6 +1,6 @@
 """Settings of the measurements: how long they take and on what."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -131,3 +131,27 @@ class LandmarkHeadBenchSettings(Settings):
     batch_images: int = Field(64, ge=1, description="images in one step")
     sampled: int = Field(20_000, ge=32, description="landmarks that a step sees, where not all")
     steps: int = Field(6, ge=2, le=1000, description="steps of each way; the first is not timed")
+
+
+_Size = Annotated[int, Field(ge=1, le=4096)]
+
+
+class TrainBenchSettings(Settings):
+    """Which steps of training are measured, and for how long."""
+
+    backbone: str = Field(
+        "resnet50", description="the name of a timm model; its weights are random"
+    )
+    sizes: Annotated[tuple[_Size, ...], BeforeValidator(words)] = Field(
+        (1, 8, 16, 32), min_length=1, description="numbers of images in a step"
+    )
+    side_px: int = Field(224, ge=16, le=4096, description="side of the square images")
+    n_landmarks: int = Field(1000, ge=2, description="landmarks of the head")
+    fit: Literal["whole", "frozen"] = Field(
+        "whole", description="what learns: the whole network, or only the head on a frozen one"
+    )
+    compiled: bool = Field(False, description="Cairn's step with --compile, too")
+    rounds: int = Field(5, ge=1, le=100, description="times that each way runs, in turn")
+    seconds: float = Field(
+        3.0, gt=0, le=600, description="how long a way runs in a round, at least two steps"
+    )

@@ -7,6 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from cairn.base.settings.forms import Settings, words
 
+# A number of images that is to be found out.
+AUTO = 0
+
 
 def _rising(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
@@ -22,6 +25,11 @@ def _rising_sides(steps: tuple[str, ...]) -> tuple[str, ...]:
             "shares that rise, each with its side, were expected, such as 0.5:128,0.8:192"
         )
     return steps
+
+
+def _auto(value: object) -> object:
+    """`auto` as 0."""
+    return AUTO if value == "auto" else value
 
 
 _IsPair, _IsRising = BeforeValidator(words), AfterValidator(_rising)
@@ -117,9 +125,9 @@ class FinetuneSettings(Settings):
     """How a network is trained: for how long, what of it, by which steps."""
 
     epochs: int = Field(10, ge=1, description="how often the images are gone through")
-    batch_images: int = Field(
-        32, ge=1, le=65_536, description="images in one step, all processes together"
-    )
+    batch_images: Annotated[int, BeforeValidator(_auto)] = Field(
+        32, ge=0, le=65_536, description="images in one step, all processes together; auto: as many as GPUs have room for, or as a processor is quickest with"
+    )  # fmt: skip
     accumulate: int = Field(
         1, ge=1, le=1024, description="parts that the images of a step are taken in, where memory is short"
     )  # fmt: skip
@@ -168,6 +176,12 @@ class FinetuneSettings(Settings):
     arithmetic: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="what is computed with; auto: bf16 where the processor has it"
     )
+    compile: bool = Field(
+        False, description="compile the network first, which takes minutes and makes steps quicker; on a processor it needs a C++ compiler"
+    )  # fmt: skip
+    deterministic: bool = Field(
+        False, description="only operations that give the same numbers each time, on a GPU too, where they are slower"
+    )  # fmt: skip
     patience: int = Field(
         0, ge=0, description="epochs without a better score on val after which it ends; 0: never"
     )
