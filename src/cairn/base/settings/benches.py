@@ -150,7 +150,7 @@ class TrainBenchSettings(Settings):
     fit: Literal["whole", "frozen"] = Field(
         "whole", description="what learns: the whole network, or only the head on a frozen one"
     )
-    compiled: bool = Field(False, description="Cairn's step with --compile, too")
+    compiled: bool = Field(False, description="Cairn's step compiled by torch, too")
     rounds: int = Field(5, ge=1, le=100, description="times that each way runs, in turn")
     seconds: float = Field(
         3.0, gt=0, le=600, description="how long a way runs in a round, at least two steps"
