@@ -76,6 +76,7 @@ LESS = {
     "download": ["--rounds", "1", "--n-images", "2"],
     "parts": ["--seeds", "1"],
     "explore": ["--n-rows", "300", "--n-landmarks", "20"],
+    "head": ["--n-images", "300", "--n-landmarks", "20", "--width", "16", "--n-queries", "100"],
     "neighbors": ["--sizes", "50,100", "--width", "8", "--n-neighbors", "3"],
     "scrub": ["--seeds", "0", "--per-kind", "1", "--n-bad", "1"],
 }
@@ -107,6 +108,7 @@ SECTIONS_OF = {
         "parts",
         "bench_scrub",
         "bench_explore",
+        "bench_head",
         "bench_neighbors",
         "bench_matching",
         "bench_recipes",

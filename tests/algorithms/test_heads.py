@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from cairn.algorithms import heads
-from cairn.algorithms.heads import Head, cross_entropy, imprint, train_head
+from cairn.algorithms.heads import Head, Way, cross_entropy, imprint, train_head, way_of_training
 from cairn.base.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -55,12 +54,28 @@ def test_without_weight_for_none_there_is_no_column_of_none() -> None:
     assert trained(none_weight=0).landmarks.tolist() == [0, 2, 5]
 
 
-def test_small_steps_come_to_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = trained()
-    monkeypatch.setattr(heads, "_MOST_FOR_WHOLE_PASSES", 0)
-    small = trained(n_passes=60)
-    same = whole.logits(images(2)).argmax(axis=1) == small.logits(images(2)).argmax(axis=1)
+def in_way(way: Way) -> Head:
+    return train_head(images(1), LANDMARKS, rng=np.random.default_rng(0), way=way)
+
+
+def test_sampled_steps_come_to_the_answers_of_whole_passes() -> None:
+    whole, sampled = in_way("whole passes"), in_way("sampled steps")
+    same = whole.logits(images(2)).argmax(axis=1) == sampled.logits(images(2)).argmax(axis=1)
     assert same.mean() > 0.9
+
+
+def test_the_way_hangs_on_the_amount_of_work_and_small_heads_take_whole_passes() -> None:
+    assert way_of_training(n_images=20_000, width=513, n_columns=2_001) == "whole passes"
+    assert way_of_training(n_images=1_000_000, width=513, n_columns=15_001) == "sampled steps"
+    np.testing.assert_array_equal(trained().weights, in_way("whole passes").weights)
+
+
+def test_the_closed_form_is_the_same_however_many_images_are_summed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = in_way("closed form")
+    monkeypatch.setattr("cairn.algorithms.heads._SUMMED_AT_ONCE", 5)
+    np.testing.assert_allclose(in_way("closed form").weights, whole.weights, atol=1e-4)
 
 
 def test_the_same_seed_trains_the_same_head() -> None:

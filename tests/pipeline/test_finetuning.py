@@ -60,6 +60,7 @@ def test_a_recipe_trains_a_network_once_and_the_bundle_runs_on_it(
     assert main(words) == 0
     said = capsys.readouterr()
     assert "best GAP on val" in said.out + said.err
+    assert "photos of landmarks, which the network was not trained on" in said.err
     (folder,) = networks(work)
     card = json.loads((folder / "network/card.json").read_text())
     assert card["settings"]["recipe"] == "tiny"

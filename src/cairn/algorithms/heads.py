@@ -1,11 +1,13 @@
 """Softmax heads: one weight column a landmark, and one for "shows no landmark"."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from cairn.algorithms.minimizing import descend, minimise
+from cairn.algorithms.minimizing import minimise
+from cairn.algorithms.sampled_steps import SampledSteps, descend_sampled
 from cairn.base.checks import require_vectors
 from cairn.base.errors import InputError
 
@@ -15,9 +17,13 @@ Ints = npt.NDArray[np.int64]
 NO_LANDMARK = -1
 _CHUNK_ROWS = 1024
 _LENGTH = np.float32(10)
-# Whole passes end lower, so small steps are left to what would take them hours: above so many
-# multiplications a pass.
+_SUMMED_AT_ONCE = 65_536
+# A sample is enough to choose among five scales.
+_ROWS_FOR_SCALE = 4 * _CHUNK_ROWS
 _MOST_FOR_WHOLE_PASSES = 3e11
+_STEPS = SampledSteps()
+
+Way = Literal["closed form", "whole passes", "sampled steps"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,16 @@ class Head:
         return cls(weights, biases, np.asarray(arrays["landmarks"], np.int64))
 
 
+def way_of_training(*, n_images: int, width: int, n_columns: int) -> Way:
+    """How a head of such a size is trained: by whole passes while all 20 of them are a matter of minutes.
+
+    Whole passes, up to 3e11 multiplications each, are the same whatever the seed. Above, sampled steps look at each
+    image a few times and at a share of the columns each time; `cairn bench head` tells what either way costs.
+    """
+    work = n_images * width * n_columns
+    return "whole passes" if work <= _MOST_FOR_WHOLE_PASSES else "sampled steps"
+
+
 def train_head(
     vectors: Floats,
     landmarks: Ints,
@@ -71,6 +87,8 @@ def train_head(
     none_weight: float = 0.5,
     decay: float = 1e-5,
     n_passes: int = 20,
+    steps: SampledSteps = _STEPS,
+    way: Way | None = None,
 ) -> Head:
     """A softmax head on fixed descriptors, started from the closed form of least squares.
 
@@ -78,7 +96,7 @@ def train_head(
     none_weight: how much an image without landmark counts beside one with; 0 leaves the none column out.
     decay: half of it times the squared weights is added to the mean cross-entropy; the weights are
         those of vectors ten long, so that a weight of one is worth a step.
-    rng deals the small steps, which are taken only where whole passes would be too slow.
+    n_passes: of whole passes; steps: of sampled ones, which rng deals. way: by `way_of_training`, if not given.
     Raises InputError where no image shows a landmark or the shapes differ.
     """
     _require_some_landmark(vectors, landmarks)
@@ -87,20 +105,28 @@ def train_head(
     known, columns = np.unique(landmarks, return_inverse=True)
     row_weights = np.where(landmarks < 0, none_weight, 1.0).astype(np.float32)
     row_weights /= row_weights.sum()
-    inputs = np.hstack([_LENGTH * vectors, np.ones((len(vectors), 1), np.float32)])
-    start = _closed_form(inputs, columns, row_weights, n_columns=len(known))
-
-    def loss(parameters: Floats, rows: Ints) -> tuple[float, Floats]:
-        return cross_entropy(
-            parameters, inputs[rows], columns[rows], row_weights[rows], decay=decay
+    parameters = _closed_form(vectors, columns, row_weights, n_columns=len(known))
+    way = way or way_of_training(
+        n_images=len(vectors), width=vectors.shape[1] + 1, n_columns=len(known)
+    )
+    if way == "whole passes":
+        inputs = _inputs(vectors)
+        parameters = minimise(
+            lambda at: cross_entropy(at, inputs, columns, row_weights, decay=decay),
+            parameters,
+            n_steps=n_passes,
         )
-
-    if inputs.size * len(known) <= _MOST_FOR_WHOLE_PASSES:
-        everything = np.arange(len(inputs))
-        parameters = minimise(lambda at: loss(at, everything), start, n_steps=n_passes)
-    else:
-        parameters = descend(loss, start, n_rows=len(inputs), n_passes=n_passes // 3, rng=rng)
+    elif way == "sampled steps":
+        parameters = descend_sampled(
+            lambda rows: _inputs(vectors[rows]), columns, row_weights, parameters,
+            always=np.flatnonzero(known < 0), decay=decay, steps=steps, rng=rng,
+        )  # fmt: skip
     return Head(_LENGTH * parameters[:-1], parameters[-1], known.astype(np.int64))
+
+
+def _inputs(vectors: Floats) -> Floats:
+    """[N, d + 1]: vectors as the loss takes them, ten long, with a 1 at the end."""
+    return np.hstack([_LENGTH * vectors, np.ones((len(vectors), 1), np.float32)])
 
 
 def cross_entropy(
@@ -155,21 +181,28 @@ def imprint(head: Head, vectors: Floats, landmarks: Ints) -> Head:
 
 
 def _closed_form(
-    inputs: Floats, columns: Ints, row_weights: Floats, *, n_columns: int, ridge_share: float = 0.3
+    vectors: Floats, columns: Ints, row_weights: Floats, *, n_columns: int, ridge_share: float = 0.3
 ) -> Floats:
     """Parameters [d + 1, K] of least squares on the right columns, scaled to be good logits."""
-    moments = (inputs * row_weights[:, None]).T @ inputs
-    moments[np.diag_indices_from(moments)] += ridge_share * np.trace(moments) / len(inputs)
-    sums = np.zeros((n_columns, inputs.shape[1]), np.float32)
-    np.add.at(sums, columns, inputs * row_weights[:, None])
+    width = vectors.shape[1] + 1
+    moments = np.zeros((width, width), np.float32)
+    sums = np.zeros((n_columns, width), np.float32)
+    for first in range(0, len(vectors), _SUMMED_AT_ONCE):
+        block = slice(first, first + _SUMMED_AT_ONCE)
+        inputs = _inputs(vectors[block])
+        weighted = inputs * row_weights[block, None]
+        moments += weighted.T @ inputs
+        np.add.at(sums, columns[block], weighted)
+    moments[np.diag_indices_from(moments)] += ridge_share * np.trace(moments) / len(vectors)
     solved: Floats = np.linalg.solve(moments.astype(np.float64), sums.T.astype(np.float64)).astype(
         np.float32
     )
-    # A sample is enough to choose among six scales.
-    sample = slice(0, 4 * _CHUNK_ROWS)
+    n_sample = min(len(vectors), _ROWS_FOR_SCALE)
+    sample = np.linspace(0, len(vectors) - 1, n_sample).astype(np.int64)
+    inputs = _inputs(vectors[sample])
     losses = {
         scale: cross_entropy(
-            solved * scale, inputs[sample], columns[sample], row_weights[sample], decay=0.0
+            solved * scale, inputs, columns[sample], row_weights[sample], decay=0.0
         )[0]
         for scale in (1.0, 3.0, 10.0, 20.0, 40.0)
     }

@@ -1,4 +1,4 @@
-"""Minimising a smooth function of an array: whole steps with memory, or small steps with momentum."""
+"""Minimising a smooth function of an array by whole steps with memory."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -6,8 +6,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Point = TypeVar("Point", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
 
@@ -68,31 +66,3 @@ def _direction(gradient: Point, moves: list[Point], turns: list[Point]) -> Point
     for move, turn, product, share in zip(moves, turns, products, shares[::-1], strict=True):
         bent += move * (share - np.float32(float((turn * bent).sum()) / product))
     return bent
-
-
-def descend(
-    loss: Callable[[Floats, Ints], tuple[float, Floats]],
-    start: Floats,
-    *,
-    n_rows: int,
-    n_passes: int,
-    rng: np.random.Generator,
-    batch_rows: int = 256,
-    rate: float = 3.0,
-) -> Floats:
-    """Where the sum of `loss` over rows is about smallest, by small steps with momentum 0.9.
-
-    loss(at, rows) is the share of the given rows in the whole, with its gradient; a batch counts as
-    if it were the whole. The rate falls to nothing along half a cosine.
-    """
-    at, speed = start.copy(), np.zeros_like(start)
-    n_batches = -(-n_rows // batch_rows)
-    n_steps = n_passes * n_batches
-    for step in range(n_steps):
-        if step % n_batches == 0:
-            order = rng.permutation(n_rows)
-        rows = order[step % n_batches :: n_batches]
-        gradient = loss(at, rows)[1] * np.float32(n_rows / len(rows))
-        speed = np.float32(0.9) * speed + gradient
-        at -= np.float32(rate * (1 + np.cos(np.pi * step / n_steps)) / 2) * speed
-    return at

@@ -8,9 +8,11 @@ import numpy.typing as npt
 
 from cairn.algorithms.answering import answer
 from cairn.algorithms.fusion import fit_recognizer
+from cairn.algorithms.heads import Way as HeadWay
 from cairn.algorithms.heads import train_head
 from cairn.algorithms.metrics import gap, once
 from cairn.algorithms.neighbors import ExactIndex
+from cairn.algorithms.sampled_steps import SampledSteps
 from cairn.algorithms.voting import VOTES, Ballot
 from cairn.algorithms.whitening import fit_whitening
 from cairn.base.settings import DescribeSettings, TrainSettings
@@ -21,6 +23,8 @@ IntArray = npt.NDArray[np.int64]
 BASELINE = "plain linear head, squashed to 320 px"
 SHIPPED = "Cairn as shipped"
 N_NEIGHBORS = 64
+# So few that steps do not look at all of some dozen landmarks.
+FEW_OTHERS = 16
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,9 @@ def _ways(descriptors: Mapping[str, FloatArray], training: TrainSettings) -> dic
         "+ several sizes": _head(shipped),
         "+ whitening": _head(shipped, whiten=True),
         "+ a none class": _head(shipped, whiten=True, none_weight=0.5),
+        "the same head by sampled steps": _head(
+            shipped, whiten=True, none_weight=0.5, way="sampled steps"
+        ),
     }
     for name in ("nearest", "few_photos", "cos8", "distractor_aware"):
         ways[f"vote alone: {name}"] = _vote(shipped, name, whiten=True)
@@ -111,18 +118,27 @@ def _ways(descriptors: Mapping[str, FloatArray], training: TrainSettings) -> dic
     return ways
 
 
-def _head(vectors: FloatArray, *, whiten: bool = False, none_weight: float = 0.0) -> Way:
-    def way(images: Images, deal: Deal) -> tuple[IntArray, FloatArray]:
+def _head(
+    vectors: FloatArray,
+    *,
+    whiten: bool = False,
+    none_weight: float = 0.0,
+    way: HeadWay | None = None,
+) -> Way:
+    def recognize(images: Images, deal: Deal) -> tuple[IntArray, FloatArray]:
         fitting, asked = _prepared(vectors, deal, whiten=whiten)
         rng = np.random.default_rng(deal.seed)
-        head = train_head(fitting, images.truth[deal.gallery, 0], rng=rng, none_weight=none_weight)
+        head = train_head(
+            fitting, images.truth[deal.gallery, 0], rng=rng, none_weight=none_weight,
+            steps=SampledSteps(n_others=FEW_OTHERS), way=way,
+        )  # fmt: skip
         logits = head.logits(asked)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         shares[:, head.landmarks < 0] = -1
         return head.landmarks[shares.argmax(axis=1)], shares.max(axis=1)
 
-    return way
+    return recognize
 
 
 def _vote(vectors: FloatArray, name: str, *, whiten: bool = False) -> Way:

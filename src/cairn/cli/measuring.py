@@ -25,6 +25,7 @@ from cairn.bench.neighbors import NeighborsRow, bench_neighbors, growth
 from cairn.bench.parts import BASELINE, Row, bench_parts
 from cairn.cli.display import TerminalWatch, say, table
 from cairn.cli.flags import Option, Shape, parse
+from cairn.cli.measuring_head import HEAD_SUMMARY, bench_head_command
 from cairn.cli.measuring_input import INPUT_SUMMARY, bench_input_command
 from cairn.cli.measuring_matching import MATCHING_SUMMARY, bench_matching_command
 from cairn.cli.measuring_options import FOLDER, NOTES, WORK
@@ -255,6 +256,7 @@ BENCHES: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     ),
     "input": (INPUT_SUMMARY, bench_input_command),
     "landmark-head": (LANDMARK_HEAD_SUMMARY, bench_landmark_head_command),
+    "head": (HEAD_SUMMARY, bench_head_command),
     "matching": (MATCHING_SUMMARY, bench_matching_command),
     "neighbors": (
         "seconds, recall and memory of the neighbours of all among all, to a million",

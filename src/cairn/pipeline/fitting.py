@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from pydantic import JsonValue
-from safetensors.numpy import load_file, save
 
-from cairn.algorithms.answering import FittedRecognizer
-from cairn.algorithms.candidates import Gallery
 from cairn.base.checks import counted
 from cairn.base.errors import BundleError, InputError
-from cairn.base.files import Card, FileRecord, digest_file, digest_json, write_bytes
+from cairn.base.files import Card, digest_file, digest_json
 from cairn.base.settings import DescribeSettings, TrainSettings
 from cairn.base.versions import versions
 from cairn.base.watching import Advance, Watch
@@ -23,7 +20,9 @@ from cairn.images.store import thumbnail
 from cairn.models.embedder import Embedder
 from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
 from cairn.pipeline.finetuning import trained_network
+from cairn.pipeline.fitted_files import ARRAYS, CARD, read_fitted, training_settings, write_fitted
 from cairn.pipeline.holding import cleaning_inputs
+from cairn.pipeline.learnt import is_trained_here, not_to_be_asked
 from cairn.pipeline.whole_folders import held_bundle, whole_folder
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
@@ -31,14 +30,11 @@ from cairn.records.descriptors import Descriptors
 from cairn.records.gallery_images import GALLERY_SCHEMA
 from cairn.records.landmarks import Landmarks
 from cairn.records.split import TRAIN, VAL
-from cairn.records.tables import read_table, write_table
 from cairn.stages.index import BundleParts, write_bundle
 from cairn.stages.split import BRIDGES
 from cairn.stages.train import Fitted
 from cairn.stages.train import train as fit
 from cairn.version import __version__
-
-ARRAYS, OUT_OF_FOLD, CARD = "fitted.safetensors", "out_of_fold.parquet", "card.json"
 
 
 @dataclass(frozen=True)
@@ -111,35 +107,19 @@ def fit_project(project: Described, name: str, *, settings: TrainSettings, watch
     made = _training_card(project, truth, settings)
     card = Card.read(folder / CARD)
     if card is not None and card.still_holds(made, root=folder):
-        return load_fitted(folder, project, truth)
+        return read_fitted(folder, project.descriptors, truth)
+    config = project.embedder.backbone.config
+    learnt = not_to_be_asked(config, settings, truth, work=project.work, watch=watch)
     with watch.phase("train", 1) as advance:
         fitted = fit(
             project.descriptors,
             truth.select("image_id", "landmark_ids", "group"),
             settings=settings,
+            learnt=learnt,
         )
         advance(1)
-    with whole_folder(folder) as fresh:
-        write_bytes(fresh / ARRAYS, save(_contiguous(fitted.recognizer)))
-        write_table(fitted.out_of_fold, fresh / OUT_OF_FOLD)
-        outputs = {file: FileRecord.of(fresh / file) for file in (ARRAYS, OUT_OF_FOLD)}
-        made.model_copy(update={"outputs": outputs}).write(fresh / CARD)
+    write_fitted(fitted, folder, made)
     return fitted
-
-
-def load_fitted(folder: Path, project: Described, truth: pl.DataFrame) -> Fitted:
-    """What was fitted and lies in `folder`, with the gallery made again from the descriptors."""
-    arrays = load_file(folder / ARRAYS)
-    landmark_ids = tuple(sorted(truth["landmark_ids"].explode().drop_nulls().unique()))
-    bare = FittedRecognizer.from_arrays(arrays, _no_gallery())
-    position = {landmark_id: i for i, landmark_id in enumerate(landmark_ids)}
-    mains = np.array([position[shown[0]] if len(shown) else -1 for shown in truth["landmark_ids"]])
-    white = bare.whitening.apply(project.descriptors.take(truth["image_id"].to_list()).vectors)
-    gallery = Gallery(white[mains >= 0], mains[mains >= 0].astype(np.int64), white[mains < 0])
-    out_of_fold = read_table(
-        folder / OUT_OF_FOLD, what="out-of-fold answers", made_by="cairn train WORK"
-    )
-    return Fitted(FittedRecognizer.from_arrays(arrays, gallery), landmark_ids, out_of_fold)
 
 
 def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch) -> Path:
@@ -175,34 +155,17 @@ def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch
     return folder
 
 
-def training_settings(work: WorkFolder, name: str) -> tuple[DescribeSettings, TrainSettings]:
-    """The settings that `cairn train` was last run with.
-
-    Raises InputError where it never ran to its end under this name.
-    """
-    card = Card.read(work.training(name) / CARD)
-    if card is None:
-        raise InputError(
-            f"nothing was trained under the name {name} in {work.root}; what cairn train leaves was "
-            f"expected; run: cairn train {work.root} --name {name}"
-        )
-    return (
-        DescribeSettings.model_validate(card.settings["describe"]),
-        TrainSettings.model_validate(card.settings["train"]),
-    )
-
-
 def _training_card(project: Described, truth: pl.DataFrame, settings: TrainSettings) -> Card:
     return Card(
         stage="train",
         version=__version__,
         settings={"train": settings.as_json(), "describe": project.embedder.settings.as_json()},
-        inputs=_inputs(project, truth),
+        inputs=_inputs(project, truth, settings),
         outputs={},
     )
 
 
-def _inputs(project: Described, truth: pl.DataFrame) -> dict[str, str]:
+def _inputs(project: Described, truth: pl.DataFrame, settings: TrainSettings) -> dict[str, str]:
     """Digests of all that a fit depends on beside its settings."""
     digest_of = {
         image.image_id: image.digest for image in current_images(project.work, project.catalog)
@@ -211,16 +174,9 @@ def _inputs(project: Described, truth: pl.DataFrame) -> dict[str, str]:
         [image_id, digest_of[image_id], list(shown), group]
         for image_id, shown, group in truth.select("image_id", "landmark_ids", "group").iter_rows()
     ]
+    if is_trained_here(project.embedder.backbone.config, settings):
+        images.append(truth["part"].to_list())
     return {"images": digest_json(images), "descriptors": project.embedder.source}
-
-
-def _contiguous(recognizer: FittedRecognizer) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(array) for name, array in recognizer.arrays().items()}
-
-
-def _no_gallery() -> Gallery:
-    nothing = np.zeros((0, 1), dtype=np.float32)
-    return Gallery(nothing, np.zeros(0, dtype=np.int64), nothing)
 
 
 def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:
@@ -277,7 +233,8 @@ def require_current(project: Described, name: str, bundle: Bundle) -> None:
     folder = project.work.training(name)
     card = Card.read(folder / CARD)
     truth = project.truth(TRAIN, VAL)
-    is_fitted_on_these = card is not None and card.inputs == _inputs(project, truth)
+    _, settings = training_settings(project.work, name)
+    is_fitted_on_these = card is not None and card.inputs == _inputs(project, truth, settings)
     made_from = bundle.card.fitted_from.get("training")
     if not is_fitted_on_these or digest_file(folder / ARRAYS) != made_from:
         raise InputError(

@@ -24,6 +24,7 @@ from cairn.models.embedder import open_embedder
 from cairn.pipeline.describing import embedder_of
 from cairn.pipeline.downloading import Addresses
 from cairn.pipeline.finetuning import finetuned, require_trainable, trained_along
+from cairn.pipeline.fitted_files import training_settings
 from cairn.pipeline.fitting import (
     Described,
     described,
@@ -31,7 +32,6 @@ from cairn.pipeline.fitting import (
     fit_project,
     index_project,
     require_current,
-    training_settings,
 )
 from cairn.pipeline.holding import cleaning_inputs, found_copies, settle
 from cairn.pipeline.importing import Lists, import_lists, require_apart

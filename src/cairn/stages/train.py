@@ -1,6 +1,6 @@
 """Train: descriptors of train and val become a fitted recogniser and its out-of-fold answers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +31,18 @@ class Fitted:
     out_of_fold: pl.DataFrame
 
 
-def train(descriptors: Descriptors, truth: pl.DataFrame, *, settings: TrainSettings) -> Fitted:
+def train(
+    descriptors: Descriptors,
+    truth: pl.DataFrame,
+    *,
+    settings: TrainSettings,
+    learnt: Collection[str] = frozenset(),
+) -> Fitted:
     """A recogniser fitted on all of `truth`, its fusion, calibration and threshold out of fold.
 
     truth: image_id, landmark_ids, group of the labelled images of train and val, in any order.
+    learnt: images that the network behind the descriptors was trained on, which are in the gallery but are not asked
+        about, since it knows them better than it will know any query.
     Raises InputError where there is nothing to tell apart.
     """
     landmark_ids = tuple(sorted(truth["landmark_ids"].explode().drop_nulls().unique()))
@@ -44,6 +52,7 @@ def train(descriptors: Descriptors, truth: pl.DataFrame, *, settings: TrainSetti
         descriptors.take(image_ids).vectors,
         truth_positions(truth["landmark_ids"].to_list(), landmark_ids),
         np.unique(truth["group"].to_numpy(), return_inverse=True)[1].astype(np.int64),
+        may_ask=~truth["image_id"].is_in(list(learnt)).to_numpy() if learnt else None,
         seed=settings.seed,
         precision=settings.precision,
         whitening_power=settings.whitening_power,

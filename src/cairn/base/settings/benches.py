@@ -155,3 +155,15 @@ class TrainBenchSettings(Settings):
     seconds: float = Field(
         3.0, gt=0, le=600, description="how long a way runs in a round, at least two steps"
     )
+
+
+class HeadBenchSettings(Settings):
+    """The made-up descriptors that heads are trained on."""
+
+    n_images: int = Field(20_000, ge=10, description="descriptors to train on")
+    n_landmarks: int = Field(2_000, ge=2, description="landmarks that they show")
+    width: int = Field(512, ge=2, le=4096, description="numbers in one descriptor")
+    n_queries: int = Field(5_000, ge=10, description="other descriptors, to be asked about")
+    all_ways: bool = Field(False, description="also what takes long at this size")
+    fit: bool = Field(False, description="also all that cairn train fits on descriptors")
+    seed: int = Field(0, ge=0, description="another seed makes up others")
