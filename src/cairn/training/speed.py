@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,7 +118,9 @@ def _plain(steps: Steps, ranks: Ranks, arithmetic: torch.dtype | None, *, is_las
     layout = torch.channels_last if is_last else torch.contiguous_format
     torch.manual_seed(0)
     # Any: what timm creates has many types.
-    network = timm.create_model(steps.backbone, pretrained=False, num_classes=steps.n_landmarks)
+    network: Any = timm.create_model(
+        steps.backbone, pretrained=False, num_classes=steps.n_landmarks
+    )
     network = network.to(device).to(memory_format=layout).train()
     if steps.is_frozen:
         network.requires_grad_(False).eval()
