@@ -46,11 +46,16 @@ def held_bundle(folder: Path, *, waits: bool = False) -> Iterator[None]:
 
 
 def put_back(path: Path) -> None:
-    """Where putting a new folder in the place of `path` was broken off between two steps, the old one is there again."""
-    old = path.with_name(f".{path.name}.old")
+    """Where putting a new folder in the place of `path` was broken off, the old one is there again, and nothing beside it.
+
+    Only for whoever holds the lock of `path`.
+    """
+    new, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
     with disk_errors(path):
         if old.exists() and not path.exists():
             old.rename(path)
+    for stale in (new, old) if path.exists() else ():
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 @contextlib.contextmanager
