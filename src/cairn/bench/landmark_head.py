@@ -52,7 +52,7 @@ def bound_bytes(settings: LandmarkHeadBenchSettings, n_sampled: int) -> int:
     head = settings.n_landmarks * width
     if not n_sampled:
         tables = 5 * images * n_rows + 8 * images * settings.n_landmarks
-        return _OF_A_NUMBER * (6 * head + tables)
+        return _OF_A_NUMBER * (7 * head + tables)
     step = (
         6 * n_sampled * width + 3 * images * n_sampled * settings.centres + 8 * images * n_sampled
     )

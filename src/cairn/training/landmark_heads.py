@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -148,8 +149,8 @@ class CosineHead(nn.Module):
     weights: [L], what an image of each landmark counts; 1 if left out. smoothing: 0 to below 1.
 
     Memory, beside what the network takes, with L · S rows of D numbers: centres, their gradient and what AdamW remembers
-    take 4 · L · S · D bytes each, 1.25 GB at 203,094 × 3 × 512; a step takes twice that again for a while, and some tables
-    of B rows: in all at most 4 · (6 · L · S · D + 5 · B · L · S + 8 · B · L), 8.7 GB at B = 64.
+    take 4 · L · S · D bytes each, 1.25 GB at 203,094 × 3 × 512; AdamW takes two or three times that again for a while, and a step
+    some tables of B rows: in all at most 4 · (7 · L · S · D + 5 · B · L · S + 8 · B · L), 9.9 GB at B = 64.
     With a sample of n landmarks the gradient is a sparse tensor of n · S rows, which `learn_rows_lazily` takes, and
     remembers a number a row: in all at most 4 · (L · S · D + L · S + 6 · n · S · D + 3 · B · n · S + 8 · B · n), 2.1 GB at
     n = 20,000.
@@ -183,9 +184,7 @@ class CosineHead(nn.Module):
         with _without_autocast(vectors):
             centres = in_full(_picked(self.centres, sampled, n_each=self.n_centres))
             unit = functional.normalize(in_full(vectors), dim=1, eps=_SHORTEST)
-            # Divided here and not before, as normalised centres would be another table as large as they are.
-            lengths = torch.linalg.vector_norm(centres, dim=1).clamp(min=_SHORTEST)
-            cosines: Tensor = (unit @ centres.T) / lengths
+            cosines: Tensor = _Cosines.apply(unit, centres)
             return cosines.view(len(cosines), -1, self.n_centres).max(dim=2).values
 
     def logits(self, vectors: Tensor) -> Tensor:
@@ -210,6 +209,32 @@ class CosineHead(nn.Module):
             cosines, columns.to(cosines.device), margins=margins, scale=self.scale
         )
         return _losses(logits, columns, sampled, self.smoothing) * _counted(truths, self.weights)
+
+
+class _Cosines(torch.autograd.Function):
+    """The cosines [B, R] between vectors u [B, D] of length one and rows c [R, D] of any length.
+
+    It makes no table as large as the rows but their gradient, of which the usual way makes four. With the gradient G of
+    the cosines Z that of a row is  Σ_b (G u - G Z c / |c|) / |c|.  A row shorter than 1e-6 counts as that long.
+    """
+
+    @staticmethod
+    # Any: what torch gives for remembering has no type.
+    def forward(ctx: Any, unit: Tensor, rows: Tensor) -> Tensor:
+        lengths = torch.linalg.vector_norm(rows, dim=1)
+        longer = lengths.clamp(min=_SHORTEST)
+        cosines = (unit @ rows.T).div_(longer)
+        ctx.save_for_backward(unit, rows, longer, lengths >= _SHORTEST, cosines)
+        return cosines
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        unit, rows, lengths, is_free, cosines = ctx.saved_tensors
+        # The length of a row that counts as longer than it is does not change with it.
+        along = (gradient * cosines).sum(dim=0) / lengths.square() * is_free
+        scaled = gradient / lengths
+        of_rows = (scaled.T @ unit).addcmul_(rows, along[:, None], value=-1)
+        return scaled @ rows, of_rows
 
 
 def sampled_for(
