@@ -48,7 +48,9 @@ run: $(VENV)/.base ## the whole way on your own photos: make run DATA=folder, or
 test: $(VENV)/.full ## every test but those that need a GPU
 	@# Two at a time, as two cores allow; a file's tests stay together, for they share what they made.
 	@# A test process that dies is a failure, told at once: a new one in its place may wait forever.
-	$(BIN)/pytest -m "not gpu" --numprocesses 2 --dist loadfile --max-worker-restart 0
+	@# Training is tested in processes of its own: one that had run thousands of other tests before died in it without a word.
+	$(BIN)/pytest -m "not gpu" --numprocesses 2 --dist loadfile --max-worker-restart 0 --ignore tests/training
+	$(BIN)/pytest -m "not gpu" --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/training
 
 test-quick: $(VENV)/.full ## the tests that take no seconds
 	@# Collecting the training tests alone imports torch, which takes seconds.
