@@ -47,7 +47,7 @@ def differing(one: Path, other: Path) -> list[str]:
 
 TOPS = {
     "softmax": TopSettings(neck_width=32, head="softmax"),
-    "arcface": TopSettings(neck_width=32, head="arcface", centres=3, scale=20),
+    "arcface": TopSettings(neck_width=32, head="arcface", centres=3, scale=10),
     "dense": TopSettings(neck_width=0, dense=(24, 16), top_pooling="flatten"),
 }
 
