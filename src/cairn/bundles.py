@@ -1,26 +1,38 @@
 """A bundle: one folder that holds a finished recogniser; what lies in it, and whether it is whole."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from safetensors.numpy import load_file
 
+from cairn.algorithms.answering import FittedRecognizer
+from cairn.algorithms.candidates import Gallery
 from cairn.base.checks import counted
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import FileRecord, digest_file, require_folder, write_json
 from cairn.base.settings import DescribeSettings, TrainSettings
+from cairn.indexes import GalleryIndex
 from cairn.models.folders import Backbone, BackboneConfig
+from cairn.records.landmarks import Landmarks
+from cairn.records.points import POINT_FILES
 
-FORMAT_VERSION: Literal[1] = 1
+# 1 has no points.
+FORMAT_VERSION: Literal[2] = 2
 CARD = "card.json"
 NETWORK, HEAD, GALLERY = "network.onnx", "head.safetensors", "gallery.parquet"
 INDEX, DISTRACTORS, LANDMARKS = "index.faiss", "distractors.npy", "landmarks.parquet"
 CALIBRATION, OUT_OF_FOLD, THUMBNAILS = "calibration.json", "out_of_fold.parquet", "thumbnails"
 DISTRACTOR_IMAGES = "distractors.parquet"
+POINTS = "points"
 # What answers depend on; thumbnails and out-of-fold answers are for people, ids of distractors for changes.
 NEEDED = (NETWORK, HEAD, GALLERY, INDEX, DISTRACTORS, LANDMARKS, CALIBRATION)
+_POINT_NAMES = tuple(f"{POINTS}/{name}" for name in POINT_FILES)
 COPY_AGAIN = "copy the whole bundle again, or make it again with: cairn index WORK"
 
 
@@ -78,7 +90,7 @@ class BundleCard(BaseModel):
     """What a bundle says of itself in `card.json`; docs/files.md explains every key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1, 2] = FORMAT_VERSION
     cairn: str
     backbone: BackboneCard
     describe: DescribeSettings
@@ -109,6 +121,11 @@ class Bundle:
     card: BundleCard
 
     @property
+    def has_points(self) -> bool:
+        """Whether it holds points of its images, to verify candidates by."""
+        return all(name in self.card.files for name in _POINT_NAMES)
+
+    @property
     def backbone(self) -> Backbone:
         """The network, ready to be opened."""
         told = self.card.backbone
@@ -136,7 +153,20 @@ def open_bundle(folder: Path) -> Bundle:
             f"the bundle {folder} has no {', '.join(missing)}; all of {', '.join(NEEDED)} were expected; "
             f"{COPY_AGAIN}"
         )
+    missing = [
+        name for name in _POINT_NAMES if name in card.files and not (folder / name).is_file()
+    ]
+    if missing:
+        raise BundleError(
+            f"the bundle {folder} has no {', '.join(missing)}; all files that its card names were expected; {COPY_AGAIN}"
+        )
     altered = [name for name in NEEDED if not _is_unaltered(folder / name, card.files.get(name))]
+    # They may be gigabytes, so that only their sizes are looked at.
+    altered += [
+        name
+        for name in _POINT_NAMES
+        if name in card.files and (folder / name).stat().st_size != card.files[name].size_bytes
+    ]
     if altered:
         raise BundleError(
             f"the bundle {folder} is altered: {', '.join(altered)} differ from what its card says; the "
@@ -174,9 +204,35 @@ def _is_unaltered(path: Path, record: FileRecord | None) -> bool:
     return digest_file(path) == record.digest
 
 
+def fitted_of(
+    bundle: Bundle, gallery: pl.DataFrame, landmarks: Landmarks, index: GalleryIndex
+) -> FittedRecognizer:
+    """What was fitted, put together with the gallery that `index` holds.
+
+    Raises BundleError where the files do not fit together.
+    """
+    ids: Sequence[str] = landmarks.table["landmark_id"].to_list()
+    position = {landmark_id: i for i, landmark_id in enumerate(ids)}
+    readable = json.loads((bundle.folder / CALIBRATION).read_bytes())
+    arrays = {name: np.asarray(values) for name, values in readable.items()}
+    try:
+        mains = [position[shown[0]] for shown in gallery["landmark_ids"]]
+        held = Gallery(
+            index.vectors,
+            np.array(mains, dtype=np.int64),
+            np.load(bundle.folder / DISTRACTORS, allow_pickle=False),
+        )
+        return FittedRecognizer.from_arrays({**load_file(bundle.folder / HEAD), **arrays}, held)
+    except KeyError as error:
+        raise BundleError(
+            f"the bundle {bundle.folder} does not fit together: {error} is missing; files that were written "
+            f"together were expected; {COPY_AGAIN}"
+        ) from error
+
+
 def record_files(folder: Path) -> dict[str, FileRecord]:
     """The records of the files that a bundle's card names, for those that are there."""
-    names = (*NEEDED, OUT_OF_FOLD, DISTRACTOR_IMAGES)
+    names = (*NEEDED, OUT_OF_FOLD, DISTRACTOR_IMAGES, *_POINT_NAMES)
     return {name: FileRecord.of(folder / name) for name in names if (folder / name).is_file()}
 
 

@@ -1,53 +1,64 @@
 """The one recogniser: page, API, command line and evaluation all ask it, and none has a rule of its own."""
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from safetensors.numpy import load_file
 
 from cairn.algorithms.answering import Answers, FittedRecognizer, answer
-from cairn.algorithms.candidates import Gallery
+from cairn.algorithms.verifying import Matcher, PointMatch, match_points
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import safe_name
 from cairn.base.settings import RecognizeSettings
 from cairn.bundles import (
-    CALIBRATION,
     CARD,
-    COPY_AGAIN,
-    DISTRACTORS,
     GALLERY,
-    HEAD,
     INDEX,
     LANDMARKS,
+    POINTS,
     THUMBNAILS,
     Bundle,
+    fitted_of,
     open_bundle,
 )
+from cairn.engines.local import LocalEngine
 from cairn.images.pixels import Cause, Limits, PixelError, decode, shrink
 from cairn.indexes import GalleryIndex, read_index
 from cairn.models.embedder import Embedder, open_embedder
+from cairn.models.image_points import as_points, find_points
 from cairn.records.descriptors import Descriptors
 from cairn.records.gallery_images import read_gallery_images
 from cairn.records.landmarks import Landmarks
+from cairn.records.points import ImagePoints, PointTable
 from cairn.records.recognitions import (
     BELOW_THRESHOLD,
     UNREADABLE,
     Candidate,
     Evidence,
     Recognition,
+    Region,
 )
 
 Pixels = npt.NDArray[np.uint8]
 Image = str | Path | bytes | Pixels
+# Once in 1,000 pairs of photos of different landmarks.
+SURE_MATCH = 3.0
 STEPS = ("decode", "describe", "search", "verify")
 LOAD_TRIES = 5
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """An image as it is described, and the width and height that it has in full."""
+
+    pixels: Pixels
+    full_size_px: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class Recognizer:
     embedder: Embedder
     gallery: pl.DataFrame
     landmarks: Landmarks
+    points: PointTable | None = None
 
     @staticmethod
     def load(bundle: str | Path) -> "Recognizer":
@@ -88,8 +100,9 @@ class Recognizer:
         landmarks = Landmarks.read(whole.folder / LANDMARKS)
         index = read_index(whole.folder / INDEX, n_images=len(gallery))
         return Recognizer(
-            whole, _fitted(whole, gallery, landmarks, index), index,
+            whole, fitted_of(whole, gallery, landmarks, index), index,
             open_embedder(whole.backbone, whole.card.describe), gallery, landmarks,
+            PointTable.read(whole.folder / POINTS, n_images=len(gallery)) if whole.has_points else None,
         )  # fmt: skip
 
     @property
@@ -114,20 +127,28 @@ class Recognizer:
         time_ms, chosen = _no_time(), settings or RecognizeSettings()
         try:
             with _timed(time_ms, "decode"):
-                pixels = self._pixels(image, Limits(chosen.max_pixels, chosen.max_bytes))
+                seen = self._seen(image, Limits(chosen.max_pixels, chosen.max_bytes))
             with _timed(time_ms, "describe"):
-                vector = self.embedder.describe_one(pixels)
+                vector = self.embedder.describe_one(seen.pixels)
         except InputError as error:
             return Recognition(called, (), (), UNREADABLE, str(error), time_ms)
+        match = self._matcher(lambda _: find_points(seen.pixels, seen.full_size_px), time_ms)
         with _timed(time_ms, "search"):
-            found = self._answer(vector[None], chosen)
+            found = self._answer(vector[None], chosen, match)
+        time_ms["search"] -= time_ms["verify"]
         return self._recognition(called, found, 0, time_ms)
 
     def recognize_descriptors(
-        self, descriptors: Descriptors, *, settings: RecognizeSettings | None = None
+        self,
+        descriptors: Descriptors,
+        *,
+        settings: RecognizeSettings | None = None,
+        points_of: Callable[[int], ImagePoints] | None = None,
     ) -> list[Recognition]:
         """The answers for images that were described already; each `image` is its image_id.
 
+        points_of: the points of the image in that row of `descriptors`; may be asked by several threads. Without it
+        nothing is verified, and probabilities are those of what was not.
         Raises InputError where the descriptors were made in another way than the gallery's.
         """
         if descriptors.source != self.embedder.source:
@@ -136,7 +157,8 @@ class Recognizer:
                 f"{self.embedder.source[:16]}; the same backbone, weights and settings were expected; "
                 "describe the images as the bundle's card says"
             )
-        found = self._answer(descriptors.vectors, settings or RecognizeSettings())
+        match = None if points_of is None else self._matcher(points_of, _no_time())
+        found = self._answer(descriptors.vectors, settings or RecognizeSettings(), match)
         return [
             self._recognition(image_id, found, row, _no_time())
             for row, image_id in enumerate(descriptors.image_ids)
@@ -147,21 +169,50 @@ class Recognizer:
         path = self.bundle.folder / THUMBNAILS / f"{safe_name(image_id)}.jpg"
         return path.read_bytes() if path.is_file() else None
 
-    def _pixels(self, image: Image, limits: Limits) -> Pixels:
-        if isinstance(image, np.ndarray):
-            return shrink(image, max_side_px=self.bundle.card.max_side_px)
-        content = image if isinstance(image, bytes) else _read(Path(image))
+    def _seen(self, image: Image, limits: Limits) -> _Seen:
         side_px = self.bundle.card.max_side_px
+        if isinstance(image, np.ndarray):
+            height, width = image.shape[:2]
+            return _Seen(shrink(image, max_side_px=side_px), (width, height))
+        content = image if isinstance(image, bytes) else _read(Path(image))
+        found = decode(content, limits=limits, enough_px=2 * side_px)
         # The gallery's images were made as small when they were imported.
-        return shrink(
-            decode(content, limits=limits, enough_px=2 * side_px).pixels, max_side_px=side_px
-        )
+        return _Seen(shrink(found.pixels, max_side_px=side_px), found.full_size_px)
 
-    def _answer(self, vectors: npt.NDArray[np.float32], settings: RecognizeSettings) -> Answers:
+    def _answer(
+        self, vectors: npt.NDArray[np.float32], settings: RecognizeSettings, match: Matcher | None
+    ) -> Answers:
         return answer(
-            self.fitted, vectors,
-            n_candidates=settings.n_candidates, n_evidence=settings.n_evidence,
+            self.fitted, vectors, n_candidates=settings.n_candidates,
+            n_evidence=settings.n_evidence, match=match, has_points=self._has_points,
         )  # fmt: skip
+
+    @cached_property
+    def _has_points(self) -> npt.NDArray[np.bool_] | None:
+        return None if self.points is None else self.points.counts > 0
+
+    def _matcher(
+        self, points_of: Callable[[int], ImagePoints], time_ms: dict[str, float]
+    ) -> Matcher | None:
+        """Matches queries, by their row, with images of the gallery; None where the bundle has no points."""
+        table = self.points
+        if table is None:
+            return None
+        engine = LocalEngine()
+
+        def match(pairs: npt.NDArray[np.int64]) -> list[PointMatch]:
+            with _timed(time_ms, "verify"):
+                queries = np.unique(pairs[:, 0]).tolist()
+                found = engine.map(lambda row: as_points(points_of(row)), queries)
+                points = dict(zip(queries, found, strict=True))
+                return list(
+                    engine.map(
+                        lambda pair: match_points(points[pair[0]], as_points(table.of(pair[1]))),
+                        pairs.tolist(),
+                    )
+                )
+
+        return match
 
     def _recognition(
         self, name: str, found: Answers, row: int, time_ms: dict[str, float]
@@ -178,7 +229,9 @@ class Recognizer:
 
     def _candidate(self, found: Answers, row: int, place: int) -> Candidate:
         landmark = self.landmarks.table.row(int(found.landmarks[row, place]), named=True)
-        rows, similarities = found.evidence[row, place], found.evidence_similarities[row, place]
+        rows = found.evidence[row, place].tolist()
+        similarities = found.evidence_similarities[row, place].tolist()
+        matches = [found.matches.get((row, gallery_row)) for gallery_row in rows]
         return Candidate(
             landmark_id=landmark["landmark_id"],
             name=landmark["name"] or landmark["landmark_id"],
@@ -186,12 +239,29 @@ class Recognizer:
             probability=float(found.probabilities[row, place]),
             latitude=landmark["latitude"],
             longitude=landmark["longitude"],
+            region=_region([match for match in matches if match is not None]),
             evidence=tuple(
-                Evidence(self.gallery["image_id"][gallery_row], float(similarity))
-                for gallery_row, similarity in zip(rows.tolist(), similarities, strict=True)
+                Evidence(self.gallery["image_id"][gallery_row], similarity, _inliers(match))
+                for gallery_row, similarity, match in zip(rows, similarities, matches, strict=True)
                 if gallery_row >= 0
             ),
         )
+
+
+def _inliers(match: PointMatch | None) -> int | None:
+    """How many points agree; None where they were not matched."""
+    return None if match is None else len(match.query_places)
+
+
+def _region(matches: Sequence[PointMatch]) -> Region | None:
+    """The box around all points that agree with images that surely show the same; None where there are none."""
+    sure = [match.query_places for match in matches if match.surprise >= SURE_MATCH]
+    if not sure:
+        return None
+    places = np.concatenate(sure)
+    left, top = np.floor(places.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(places.max(axis=0)).astype(int).tolist()
+    return Region(max(left, 0), max(top, 0), right + 1, bottom + 1)
 
 
 def _card_bytes(folder: Path) -> bytes | None:
@@ -199,28 +269,6 @@ def _card_bytes(folder: Path) -> bytes | None:
         return (folder / CARD).read_bytes()
     except OSError:
         return None
-
-
-def _fitted(
-    bundle: Bundle, gallery: pl.DataFrame, landmarks: Landmarks, index: GalleryIndex
-) -> FittedRecognizer:
-    ids: Sequence[str] = landmarks.table["landmark_id"].to_list()
-    position = {landmark_id: i for i, landmark_id in enumerate(ids)}
-    readable = json.loads((bundle.folder / CALIBRATION).read_bytes())
-    arrays = {name: np.asarray(values) for name, values in readable.items()}
-    try:
-        mains = [position[shown[0]] for shown in gallery["landmark_ids"]]
-        held = Gallery(
-            index.vectors,
-            np.array(mains, dtype=np.int64),
-            np.load(bundle.folder / DISTRACTORS, allow_pickle=False),
-        )
-        return FittedRecognizer.from_arrays({**load_file(bundle.folder / HEAD), **arrays}, held)
-    except KeyError as error:
-        raise BundleError(
-            f"the bundle {bundle.folder} does not fit together: {error} is missing; files that were written "
-            f"together were expected; {COPY_AGAIN}"
-        ) from error
 
 
 def _read(path: Path) -> bytes:

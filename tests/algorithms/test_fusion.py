@@ -6,8 +6,9 @@ import pytest
 from cairn.algorithms.answering import FittedRecognizer, add_images, answer, remove_images
 from cairn.algorithms.candidates import FEATURES, Gallery, find_candidates
 from cairn.algorithms.folds import KNOWN, NONE, UNSEEN, deal_folds
-from cairn.algorithms.fusion import _ask_all, fit_recognizer
+from cairn.algorithms.fusion import fit_recognizer
 from cairn.algorithms.heads import train_head
+from cairn.algorithms.questions import ask_all
 from cairn.algorithms.voting import VOTES, Ballot
 from cairn.base.errors import InputError
 
@@ -94,7 +95,7 @@ def asked_weights(most_per_kind: int) -> tuple[np.ndarray, np.ndarray]:
     """How much the questions of 60 known images and 30 distractors count, and their kinds."""
     (vectors, truth), rng = images(12, 5, 30), np.random.default_rng(0)
     folds = deal_folds(truth, np.arange(90), n_folds=3, rng=rng, most_per_kind=most_per_kind)
-    asked = _ask_all(vectors, truth, folds, rng, whitening_power=0.5)
+    asked = ask_all(vectors, truth, folds, rng, whitening_power=0.5)
     return asked.weights, asked.kinds
 
 

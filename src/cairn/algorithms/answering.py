@@ -1,13 +1,23 @@
 """A fitted recogniser as arrays: asked with descriptors, changed without training."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.calibration import Calibration, Logistic
-from cairn.algorithms.candidates import Gallery, find_candidates
+from cairn.algorithms.candidates import Candidates, Gallery, find_candidates
 from cairn.algorithms.heads import Head, imprint
+from cairn.algorithms.verifying import (
+    N_LANDMARKS,
+    N_PHOTOS,
+    Matcher,
+    PointMatch,
+    Verified,
+    is_unsure,
+    verify,
+    with_proof,
+)
 from cairn.algorithms.whitening import Whitening
 from cairn.base.errors import InputError
 
@@ -22,7 +32,10 @@ NO_LANDMARK = -1
 
 @dataclass(frozen=True)
 class FittedRecognizer:
-    """All that answers need: whitening, head, gallery, fusion, calibration and `threshold`."""
+    """All that answers need: whitening, head, gallery, fusion, calibration and `threshold`.
+
+    verification: the fusion of a verified query, which also weighs what matched; None where no points are at hand.
+    """
 
     whitening: Whitening
     head: Head
@@ -30,6 +43,7 @@ class FittedRecognizer:
     fusion: Logistic
     calibration: Calibration
     threshold: float
+    verification: Logistic | None = None
 
     def arrays(self) -> Arrays:
         """Everything fitted by `part.name`, without the gallery, which is kept beside it."""
@@ -40,6 +54,8 @@ class FittedRecognizer:
             "calibration": self.calibration.arrays(),
             "answer": {"threshold": np.asarray([self.threshold])},
         }
+        if self.verification is not None:
+            parts["verification"] = self.verification.arrays()
         return {
             f"{part}.{name}": value for part, held in parts.items() for name, value in held.items()
         }
@@ -59,6 +75,7 @@ class FittedRecognizer:
             Logistic.from_arrays(part("fusion")),
             Calibration.from_arrays(part("calibration")),
             float(np.asarray(arrays["answer.threshold"], np.float64)[0]),
+            Logistic.from_arrays(told) if (told := part("verification")) else None,
         )
 
 
@@ -68,8 +85,9 @@ class Answers:
 
     scores, probabilities: [Q, K], the second strictly increasing with the first; -inf and 0 where
     there is no landmark.
-    evidence: [Q, K, E] rows of the gallery, nearest first, -1 where there are no more, and their
-    evidence_similarities [Q, K, E], 0 there.
+    evidence: [Q, K, E] rows of the gallery, -1 where there are no more: those that match best point by point, then the
+    nearest; and their evidence_similarities [Q, K, E], 0 there.
+    is_verified: [Q] whether candidates of the query were matched point by point; matches: by query and gallery row.
     """
 
     landmarks: Ints
@@ -77,37 +95,111 @@ class Answers:
     probabilities: Doubles
     evidence: Ints
     evidence_similarities: Floats
+    is_verified: Bools
+    matches: dict[tuple[int, int], PointMatch] = field(default_factory=dict)
 
 
 def answer(
-    recognizer: FittedRecognizer, vectors: Floats, *, n_candidates: int = 5, n_evidence: int = 3
+    recognizer: FittedRecognizer,
+    vectors: Floats,
+    *,
+    n_candidates: int = 5,
+    n_evidence: int = 3,
+    match: Matcher | None = None,
+    has_points: Bools | None = None,
 ) -> Answers:
-    """The answers to `vectors` [Q, D], each query for itself."""
+    """The answers to `vectors` [Q, D], each query for itself.
+
+    match: tells what queries and gallery images have in common; without it nothing is verified.
+    has_points: [N] the gallery images that can be matched; all, if not given.
+    """
     queries = recognizer.whitening.apply(vectors)
-    candidates = find_candidates(queries, recognizer.gallery, recognizer.head)
-    scores = recognizer.fusion.scores(candidates.features)
-    order = best_first(candidates.landmarks, scores)[:, :n_candidates]
-    landmarks = np.take_along_axis(candidates.landmarks, order, axis=1)
-    scores = np.where(landmarks < 0, -np.inf, np.take_along_axis(scores, order, axis=1))
+    found = find_candidates(queries, recognizer.gallery, recognizer.head)
+    ranked = _ranked(found, recognizer.fusion.scores(found.features))
+    verified = _verified(recognizer, queries, ranked, match, has_points)
+    if verified.is_tried.any() and recognizer.verification is not None:
+        again = recognizer.verification.scores(
+            with_proof(ranked.candidates.features, verified.proof)
+        )
+        scores = np.where(verified.is_tried[:, None], again, ranked.scores)
+        ranked = _ranked(ranked.candidates, scores)
+    landmarks = ranked.candidates.landmarks[:, :n_candidates]
+    scores = np.where(landmarks < 0, -np.inf, ranked.scores[:, :n_candidates])
     evidence, similarities = gallery_evidence(
-        queries, recognizer.gallery, landmarks, n_evidence=n_evidence
+        queries, recognizer.gallery, landmarks, n_evidence=max(n_evidence, N_PHOTOS)
     )
+    evidence, similarities = _matched_first(evidence, similarities, verified.matches, n_evidence)
     probabilities = recognizer.calibration.probabilities(scores)
-    return Answers(landmarks, scores, probabilities, evidence, similarities)
+    return Answers(
+        landmarks, scores, probabilities, evidence, similarities, verified.is_tried, verified.matches
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Candidates best first, with their `scores` [Q, M], -inf where there is no landmark."""
+
+    candidates: Candidates
+    scores: Doubles
+
+
+def _ranked(candidates: Candidates, scores: Doubles) -> _Ranked:
+    order = best_first(candidates.landmarks, scores)
+    landmarks = np.take_along_axis(candidates.landmarks, order, axis=1)
+    features = np.take_along_axis(candidates.features, order[:, :, None], axis=1)
+    scores = np.where(landmarks < 0, -np.inf, np.take_along_axis(scores, order, axis=1))
+    return _Ranked(Candidates(landmarks, features), scores)
+
+
+def _verified(
+    recognizer: FittedRecognizer, queries: Floats, ranked: _Ranked, match: Matcher | None, has_points: Bools | None,
+) -> Verified:  # fmt: skip
+    """What matching the best candidates of unsure queries gives; nothing where points are not at hand."""
+    if match is None or recognizer.verification is None:
+        nobody = np.zeros(len(queries), np.bool_)
+        return Verified(np.zeros((len(queries), 0)), nobody, {})
+    is_asked = is_unsure(ranked.scores)
+    tried = np.where(is_asked[:, None], ranked.candidates.landmarks[:, :N_LANDMARKS], NO_LANDMARK)
+    rows, _ = gallery_evidence(
+        queries, recognizer.gallery, tried, n_evidence=N_PHOTOS, usable=has_points
+    )
+    return verify(rows, is_asked, match)
+
+
+def _matched_first(
+    evidence: Ints, similarities: Floats, found: dict[tuple[int, int], PointMatch], n: int
+) -> tuple[Ints, Floats]:
+    """The first `n` images of each candidate: the best matches, then the nearest."""
+    surprises = np.zeros(evidence.shape)
+    for query, candidate, place in np.argwhere(evidence >= 0) if found else ():
+        one = found.get((int(query), int(evidence[query, candidate, place])))
+        surprises[query, candidate, place] = one.surprise if one else 0.0
+    order = np.argsort(-surprises, axis=2, kind="stable")[:, :, :n]
+    return (
+        np.take_along_axis(evidence, order, axis=2),
+        np.take_along_axis(similarities, order, axis=2),
+    )
 
 
 def gallery_evidence(
-    queries: Floats, gallery: Gallery, landmarks: Ints, *, n_evidence: int
+    queries: Floats,
+    gallery: Gallery,
+    landmarks: Ints,
+    *,
+    n_evidence: int,
+    usable: Bools | None = None,
 ) -> tuple[Ints, Floats]:
     """The `n_evidence` gallery images of each of `landmarks` [Q, K] that are nearest to its query.
 
-    queries: [Q, d] whitened. Returns rows [Q, K, E], nearest first and -1 where there are no more,
+    queries: [Q, d] whitened. usable: [N] the images that may be named; all, if not given. Returns rows [Q, K, E], nearest first and -1 where there are no more,
     and similarities [Q, K, E], 0 there.
     """
     rows = np.full((*landmarks.shape, n_evidence), -1, np.int64)
     similarities = np.zeros(rows.shape, np.float32)
     for query, candidate in np.argwhere(landmarks >= 0):
         mine = gallery.rows_of(int(landmarks[query, candidate]))
+        if usable is not None:
+            mine = mine[usable[mine]]
         nearness = gallery.vectors[mine] @ queries[query]
         best = np.argsort(-nearness, kind="stable")[:n_evidence]
         rows[query, candidate, : len(best)] = mine[best]

@@ -1,7 +1,6 @@
 """Fitting a recogniser: fusion, calibration and threshold out of fold, then the rest on all images."""
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,10 @@ from cairn.algorithms.calibration import (
     fit_logistic,
     threshold_for_precision,
 )
-from cairn.algorithms.candidates import Candidates, Gallery, find_candidates
-from cairn.algorithms.folds import KINDS, Fold, deal_folds
-from cairn.algorithms.heads import Head, train_head
-from cairn.algorithms.whitening import Whitening, fit_whitening
+from cairn.algorithms.candidates import Candidates
+from cairn.algorithms.folds import deal_folds
+from cairn.algorithms.questions import Asked, ask_all, fit_base
+from cairn.algorithms.verifying import N_LANDMARKS, N_PHOTOS, Matcher, is_unsure, verify, with_proof
 from cairn.base.checks import require_vectors
 from cairn.base.errors import InputError
 
@@ -26,13 +25,9 @@ Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-Kind = TypeVar("Kind", bound=np.generic)
-
-NO_LANDMARK = -1
 _N_FOLDS = 5
-# Nobody can know how many unseen landmarks a recogniser will meet: for each known query so many, and
-# more where there are few distractors, so that something always teaches it to refuse.
-_UNSEEN_SHARE, _REFUSED_SHARE = 0.05, 0.2
+# So many questions at most, and of those that are verified too: what is fitted on the answers has few numbers.
+_MOST_ASKED, _MOST_VERIFIED = 20_000, 6_000
 # Where almost all answers are right, the precision would allow some that are likelier wrong.
 _LEAST_THRESHOLD = 0.5
 
@@ -58,24 +53,13 @@ class OutOfFold:
     is_refused: Bools
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The questions of all folds: one row a query, before fusion."""
-
-    images: Ints
-    kinds: Ints
-    folds: Ints
-    weights: Doubles
-    candidates: Candidates
-    is_right: Bools
-
-
 def fit_recognizer(
     vectors: Floats,
     truth: Ints,
     groups: Ints,
     *,
     may_ask: Bools | None = None,
+    match: Matcher | None = None,
     seed: int,
     precision: float = 0.95,
     whitening_power: float = 0.5,
@@ -86,6 +70,8 @@ def fit_recognizer(
     for a distractor; groups: [N], the same number for copies of one image.
     may_ask: [N] the images whose answers fusion, calibration and threshold may be fitted on, which what describes
         them must not have learnt from; all, if not given.
+    match: tells what pairs [P, 2] of the N images have in common point by point; without it the recogniser verifies
+        nothing.
     precision: share of right answers that the threshold is chosen for, among known, none and unseen;
         the threshold is never under a probability of one half.
     whitening_power: as `fit_whitening` takes it.
@@ -95,114 +81,79 @@ def fit_recognizer(
     rng = np.random.default_rng(seed)
     n_groups = len(np.unique(groups if may_ask is None else groups[may_ask]))
     n_folds = min(_N_FOLDS, n_groups)
-    folds = deal_folds(truth, groups, n_folds=n_folds, rng=rng, may_ask=may_ask)
+    folds = deal_folds(
+        truth, groups, n_folds=n_folds, rng=rng, may_ask=may_ask,
+        most=_MOST_VERIFIED if match else _MOST_ASKED,
+    )  # fmt: skip
     if not folds:
         raise InputError(
             f"{len(vectors)} images in {n_groups} groups of copies leave nothing to fit on "
             "when some are held back; two groups that show a landmark at least were expected; add photos"
         )
-    asked = _ask_all(vectors, truth, folds, rng, whitening_power=whitening_power)
+    asked = ask_all(
+        vectors, truth, folds, rng,
+        whitening_power=whitening_power, n_evidence=N_PHOTOS if match else 0,
+    )  # fmt: skip
     everything = np.ones(len(asked.images), np.bool_)
-    scores, probabilities = _cross_fitted(asked)
     fusion = _fit_fusion(asked, everything)
+    scores, verification = _cross_scored(asked), None
+    if match is not None:
+        proven, is_tried = _verified(asked, scores, match)
+        # Those that are taken as they are teach nothing about the others.
+        verification = _fit_fusion(proven, is_tried) if is_tried.any() else None
+        scores = np.where(is_tried[:, None], _cross_scored(proven, is_tried), scores)
+    probabilities = _cross_calibrated(asked, scores)
     calibration = _fit_calibration(asked, scores, everything)
     out_of_fold, threshold = _answered(asked, scores, probabilities, precision=precision)
     everyone = np.arange(len(vectors))
-    whitening, head, gallery = _fit_base(
+    whitening, head, gallery = fit_base(
         vectors, truth[:, 0], everyone, rng, whitening_power=whitening_power
     )
-    fitted = FittedRecognizer(whitening, head, gallery, fusion, calibration, threshold)
+    fitted = FittedRecognizer(
+        whitening, head, gallery, fusion, calibration, threshold, verification
+    )
     return fitted, out_of_fold
 
 
-def _fit_base(
-    vectors: Floats,
-    landmarks: Ints,
-    rows: Ints,
-    rng: np.random.Generator,
-    *,
-    whitening_power: float,
-) -> tuple[Whitening, Head, Gallery]:
-    """What the images at `rows` teach; of their vectors only the whitened ones are held."""
-    whitening = fit_whitening(vectors, rows=rows, power=whitening_power)
-    white, landmarks = whitening.apply_to(vectors, rows), landmarks[rows]
-    head = train_head(white, landmarks, rng=rng)
-    is_none = landmarks < 0
-    return whitening, head, Gallery(white[~is_none], landmarks[~is_none], white[is_none])
-
-
-def _ask(
-    vectors: Floats,
-    landmarks: Ints,
-    fold: Fold,
-    rng: np.random.Generator,
-    *,
-    whitening_power: float,
-) -> Candidates:
-    """A fold's questions put to what its other images teach, which is forgotten then."""
-    whitening, head, gallery = _fit_base(
-        vectors, landmarks, fold.fitting, rng, whitening_power=whitening_power
-    )
-    return find_candidates(whitening.apply_to(vectors, fold.queries), gallery, head)
-
-
-def _ask_all(
-    vectors: Floats,
-    truth: Ints,
-    folds: list[Fold],
-    rng: np.random.Generator,
-    *,
-    whitening_power: float,
-) -> _Asked:
-    """The questions of all folds with their answers."""
-    found = [
-        _ask(vectors, truth[:, 0], fold, rng, whitening_power=whitening_power) for fold in folds
-    ]
-    images = np.concatenate([fold.queries for fold in folds])
-    kinds = np.concatenate([fold.kinds for fold in folds])
-    width = max(candidates.landmarks.shape[1] for candidates in found)
-    landmarks = np.concatenate([_padded(each.landmarks, width, NO_LANDMARK) for each in found])
-    features = np.concatenate([_padded(each.features, width, 0) for each in found])
-    shown = truth[images]
-    is_right = (landmarks[:, :, None] == shown[:, None, :]).any(axis=2) & (landmarks >= 0)
-    return _Asked(
-        images=images,
-        kinds=kinds,
-        folds=np.concatenate([np.full(len(fold.queries), f) for f, fold in enumerate(folds)]),
-        weights=_query_weights(
-            kinds, n_known=int((truth[:, 0] >= 0).sum()), n_none=int((truth[:, 0] < 0).sum())
-        ),
-        candidates=Candidates(landmarks, features),
-        is_right=is_right,
-    )
-
-
-def _query_weights(kinds: Ints, *, n_known: int, n_none: int) -> Doubles:
-    """How much each question counts: the known as all `n_known` images, distractors as all `n_none`.
-
-    The folds thin large kinds, so what was asked says nothing about how many there are.
-    """
-    n_asked = np.maximum(np.bincount(kinds, minlength=len(KINDS)), 1)
-    n_unseen = n_known * max(_UNSEEN_SHARE, _REFUSED_SHARE - n_none / n_known)
-    totals = np.asarray([n_known, n_none, n_unseen], np.float64)
-    weights: Doubles = (totals / n_asked)[kinds]
-    return weights
-
-
-def _cross_fitted(asked: _Asked) -> tuple[Doubles, Doubles]:
-    """Scores and probabilities [R, M] by the fusion and calibration of the other folds."""
-    scores, probabilities = np.empty(asked.is_right.shape), np.empty(asked.is_right.shape)
+def _cross_scored(asked: Asked, chosen: Bools | None = None) -> Doubles:
+    """Scores [R, M] by the fusion of the other folds, fitted on their `chosen` [R] questions, or on all."""
+    scores = np.empty(asked.is_right.shape)
     for fold in np.unique(asked.folds):
         mine = asked.folds == fold
-        scores[mine] = _fit_fusion(asked, ~mine).scores(asked.candidates.features[mine])
+        others = ~mine if chosen is None else ~mine & chosen
+        scores[mine] = _fit_fusion(asked, others).scores(asked.candidates.features[mine])
+    return scores
+
+
+def _cross_calibrated(asked: Asked, scores: Doubles) -> Doubles:
+    """Probabilities [R, M] of `scores` by the calibration of the other folds."""
+    probabilities = np.empty(scores.shape)
     for fold in np.unique(asked.folds):
         mine = asked.folds == fold
         calibration = _fit_calibration(asked, scores, ~mine)
         probabilities[mine] = calibration.probabilities(scores[mine])
-    return scores, probabilities
+    return probabilities
 
 
-def _fit_fusion(asked: _Asked, chosen: Bools) -> Logistic:
+def _verified(asked: Asked, scores: Doubles, match: Matcher) -> tuple[Asked, Bools]:
+    """The questions with what matching their best candidates proves, and [R] which of them were matched."""
+    landmarks = asked.candidates.landmarks
+    known = np.where(landmarks < 0, -np.inf, scores)
+    best = best_first(landmarks, scores)[:, :N_LANDMARKS]
+    evidence = np.take_along_axis(asked.evidence, best[:, :, None], axis=1)
+    found = verify(evidence, is_unsure(known), lambda pairs: match(_of_images(asked, pairs)))
+    proof = np.zeros(landmarks.shape)
+    np.put_along_axis(proof, best, found.proof, axis=1)
+    features = with_proof(asked.candidates.features, proof)
+    return replace(asked, candidates=Candidates(landmarks, features)), found.is_tried
+
+
+def _of_images(asked: Asked, pairs: Ints) -> Ints:
+    """`pairs` [P, 2] of question and image as pairs of images."""
+    return np.stack([asked.images[pairs[:, 0]], pairs[:, 1]], axis=1)
+
+
+def _fit_fusion(asked: Asked, chosen: Bools) -> Logistic:
     """The fusion of every query–candidate pair of the `chosen` [R] questions."""
     for rows in (chosen, np.ones_like(chosen)):
         is_pair = (asked.candidates.landmarks >= 0) & rows[:, None]
@@ -214,7 +165,7 @@ def _fit_fusion(asked: _Asked, chosen: Bools) -> Logistic:
     return fit_logistic(asked.candidates.features[is_pair], is_right, weights)
 
 
-def _fit_calibration(asked: _Asked, scores: Doubles, chosen: Bools) -> Calibration:
+def _fit_calibration(asked: Asked, scores: Doubles, chosen: Bools) -> Calibration:
     """The calibration of the best candidate of each of the `chosen` [R] questions."""
     best = best_first(asked.candidates.landmarks, scores)[:, :1]
     best_scores = np.take_along_axis(scores, best, axis=1)[:, 0]
@@ -230,7 +181,7 @@ def _fit_calibration(asked: _Asked, scores: Doubles, chosen: Bools) -> Calibrati
 
 
 def _answered(
-    asked: _Asked, scores: Doubles, probabilities: Doubles, *, precision: float
+    asked: Asked, scores: Doubles, probabilities: Doubles, *, precision: float
 ) -> tuple[OutOfFold, float]:
     """The table of out-of-fold answers, and the threshold they lead to."""
     order = best_first(asked.candidates.landmarks, scores)
@@ -254,13 +205,6 @@ def _answered(
         is_refused=probabilities[:, 0] < threshold,
     )
     return table, threshold
-
-
-def _padded(values: npt.NDArray[Kind], width: int, filler: int) -> npt.NDArray[Kind]:
-    """`values` [R, M, ...] with its second axis filled up to `width`."""
-    missing = [(0, 0)] * values.ndim
-    missing[1] = (0, width - values.shape[1])
-    return np.pad(values, missing, constant_values=filler)
 
 
 def _require_enough(vectors: Floats, truth: Ints, groups: Ints) -> None:

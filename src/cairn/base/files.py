@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from cairn.base.errors import DiskError, InputError
@@ -123,6 +125,11 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: JsonValue) -> None:
     """`path` holds `value` as readable JSON, keys in the order given."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_npy(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """`path` holds the array in NumPy's own form, which can be memory-mapped."""
+    write_whole(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from cairn.algorithms.heads import train_head
 from cairn.algorithms.metrics import gap, once
 from cairn.algorithms.neighbors import ExactIndex
 from cairn.algorithms.sampled_steps import SampledSteps
+from cairn.algorithms.verifying import Matcher
 from cairn.algorithms.voting import VOTES, Ballot
 from cairn.algorithms.whitening import fit_whitening
 from cairn.base.settings import DescribeSettings, TrainSettings
@@ -21,7 +22,8 @@ from cairn.base.watching import Watch
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BASELINE = "plain linear head, squashed to 320 px"
-SHIPPED = "Cairn as shipped"
+FUSED = "+ vote and distractors, fused"
+SHIPPED = "+ matched points: Cairn as shipped"
 N_NEIGHBORS = 64
 # So few that steps do not look at all of some dozen landmarks.
 FEW_OTHERS = 16
@@ -74,13 +76,14 @@ def bench_parts(
     deals: Sequence[Deal],
     *,
     training: TrainSettings,
+    match: Matcher,
     watch: Watch,
 ) -> list[Row]:
     """A row for each way, the plain ones first.
 
-    descriptors: by the names of `describe_variants`, each [N, D].
+    descriptors: by the names of `describe_variants`, each [N, D]. match: tells what pairs of images have in common.
     """
-    ways = _ways(descriptors, training)
+    ways = _ways(descriptors, training, match)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     with watch.phase("recognize", len(ways) * len(deals)) as advance:
         for deal in deals:
@@ -97,7 +100,9 @@ def bench_parts(
 Way = Callable[[Images, Deal], tuple[IntArray, FloatArray]]
 
 
-def _ways(descriptors: Mapping[str, FloatArray], training: TrainSettings) -> dict[str, Way]:
+def _ways(
+    descriptors: Mapping[str, FloatArray], training: TrainSettings, match: Matcher
+) -> dict[str, Way]:
     """Each gives the best landmark of every query, and how sure it is."""
     squashed, shipped = descriptors["squashed"], descriptors["shipped"]
     ways: dict[str, Way] = {
@@ -114,7 +119,8 @@ def _ways(descriptors: Mapping[str, FloatArray], training: TrainSettings) -> dic
     }
     for name in ("nearest", "few_photos", "cos8", "distractor_aware"):
         ways[f"vote alone: {name}"] = _vote(shipped, name, whiten=True)
-    ways[SHIPPED] = _shipped(shipped, training)
+    ways[FUSED] = _recognizer(shipped, training, None)
+    ways[SHIPPED] = _recognizer(shipped, training, match if training.verify else None)
     return ways
 
 
@@ -161,17 +167,29 @@ def _vote(vectors: FloatArray, name: str, *, whiten: bool = False) -> Way:
     return way
 
 
-def _shipped(vectors: FloatArray, training: TrainSettings) -> Way:
+def _recognizer(vectors: FloatArray, training: TrainSettings, match: Matcher | None) -> Way:
     def way(images: Images, deal: Deal) -> tuple[IntArray, FloatArray]:
         recognizer, _ = fit_recognizer(
             vectors[deal.gallery], images.truth[deal.gallery], images.groups[deal.gallery],
+            match=_between(match, deal.gallery, deal.gallery),
             seed=training.seed, precision=training.precision,
             whitening_power=training.whitening_power,
         )  # fmt: skip
-        found = answer(recognizer, vectors[deal.queries], n_candidates=1, n_evidence=1)
+        known = deal.gallery[images.truth[deal.gallery, 0] >= 0]
+        found = answer(
+            recognizer, vectors[deal.queries], n_candidates=1, n_evidence=1,
+            match=_between(match, deal.queries, known),
+        )  # fmt: skip
         return found.landmarks[:, 0], found.scores[:, 0].astype(np.float32)
 
     return way
+
+
+def _between(match: Matcher | None, first: IntArray, second: IntArray) -> Matcher | None:
+    """The matcher for places in two lists of images."""
+    if match is None:
+        return None
+    return lambda pairs: match(np.stack([first[pairs[:, 0]], second[pairs[:, 1]]], axis=1))
 
 
 def _prepared(vectors: FloatArray, deal: Deal, *, whiten: bool) -> tuple[FloatArray, FloatArray]:

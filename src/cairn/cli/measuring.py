@@ -197,8 +197,9 @@ def _parts(arguments: Sequence[str]) -> int:
         )
         training = given.settings("train", TrainSettings)
         rows = bench_parts(
-            prepared.descriptors, prepared.images, prepared.deals, training=training, watch=watch
-        )
+            prepared.descriptors, prepared.images, prepared.deals,
+            training=training, match=prepared.match, watch=watch,
+        )  # fmt: skip
     say(f"{len(prepared.images.truth):,} images, seeds {', '.join(map(str, settings.seeds))}")
     _say_parts(rows)
     return 0

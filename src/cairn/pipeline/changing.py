@@ -28,9 +28,11 @@ from cairn.engines.local import LocalEngine
 from cairn.images.store import FolderStore, thumbnail
 from cairn.pipeline.importing import Lists
 from cairn.pipeline.new_photos import NewPhotos, read_new_photos
+from cairn.pipeline.pointing import points_of_image
 from cairn.pipeline.whole_folders import held_bundle, put_back, whole_folder
 from cairn.recognizer import Recognizer
 from cairn.records.gallery_images import nameless, read_gallery_images
+from cairn.records.points import ImagePoints, ListedPoints
 from cairn.records.tables import read_table
 from cairn.stages.change_gallery import Chosen, Known, chosen, with_images, without
 from cairn.stages.describe import KeptImage, describe
@@ -93,7 +95,8 @@ def add(
         )
         read = read_new_photos(lists, known, settings=way, store=store, watch=shown)
         vectors = _described(read.images, recognizer, store, shown)
-        now = with_images(known, read.images, vectors, given=given)
+        points = [] if known.points is None else _points(read.images, store, shown)
+        now = with_images(known, read.images, vectors, given=given, points=points)
         if not len(read.images) and now.landmarks.table.equals(known.landmarks.table):
             return Added(place, None, *_numbers(now), read)
         change = _change("add", known, now)
@@ -149,7 +152,13 @@ def _opened(place: Path) -> Iterator[tuple[Recognizer, Known]]:
             distractors = nameless(n_none)
         yield (
             recognizer,
-            Known(recognizer.fitted, recognizer.gallery, distractors, recognizer.landmarks),
+            Known(
+                recognizer.fitted,
+                recognizer.gallery,
+                distractors,
+                recognizer.landmarks,
+                _points_kept(recognizer),
+            ),
         )
 
 
@@ -177,6 +186,21 @@ def _described(
         return describe(
             kept, store=store, embedder=recognizer.embedder, engine=LocalEngine(), advance=advance
         )
+
+
+def _points(images: pl.DataFrame, store: FolderStore, watch: Watch) -> list[ImagePoints]:
+    kept = [KeptImage(*row) for row in images.select("image_id", "path", "kept_digest").iter_rows()]
+    with watch.phase("find points", len(kept)) as advance:
+        found = []
+        for one in LocalEngine().map(lambda image: points_of_image(image, store), kept):
+            found.append(one)
+            advance(1)
+    return found
+
+
+def _points_kept(recognizer: Recognizer) -> tuple[ImagePoints, ...] | None:
+    table = recognizer.points
+    return None if table is None else tuple(table.of(row) for row in range(len(table)))
 
 
 def _of_gallery(images: pl.DataFrame) -> Iterator[tuple[str, str]]:
@@ -216,6 +240,7 @@ def _write(
             recognizer=now.fitted, gallery=now.gallery, distractors=now.distractors,
             landmarks=now.landmarks, out_of_fold=out_of_fold, network=place / NETWORK,
             thumbnails=made, changed_from=place,
+            points=None if now.points is None else ListedPoints(now.points),
         )  # fmt: skip
         write_bundle(fresh, parts, card=changed)
         advance(1)

@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cairn.algorithms.verifying import Matcher
 from cairn.base.settings import DescribeSettings, ImportSettings, PartsSettings, SplitSettings
 from cairn.base.watching import Watch
 from cairn.bench.parts import Deal, Images, describe_variants
 from cairn.engines.local import LocalEngine
-from cairn.pipeline.describing import describe_catalog, embedder_of
+from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
 from cairn.pipeline.importing import Lists, import_lists
+from cairn.pipeline.pointing import points_of
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.split import TEST, TRAIN, VAL
 from cairn.stages.split import split
@@ -21,11 +23,12 @@ from cairn.stages.train import truth_positions
 
 @dataclass(frozen=True)
 class Prepared:
-    """Descriptors by the name of their way, what the images show, and the splits."""
+    """Descriptors by the name of their way, what the images show, the splits, and what matches images by their row."""
 
     descriptors: dict[str, npt.NDArray[np.float32]]
     images: Images
     deals: list[Deal]
+    match: Matcher
 
 
 def prepare_parts(
@@ -50,6 +53,7 @@ def prepare_parts(
             ).vectors
             for name, variant in describe_variants(describing).items()
         }
+        points = points_of(place, current_images(place, catalog), engine=engine, watch=watch)
     images = catalog.images
     row_of = {image_id: row for row, image_id in enumerate(images["image_id"])}
     deals, groups = [], np.arange(len(images))
@@ -66,5 +70,6 @@ def prepare_parts(
     truths = [list(shown or ()) for shown in images["landmark_ids"].to_list()]
     landmark_ids = sorted(images["landmark_ids"].explode().drop_nulls().unique())
     return Prepared(
-        vectors, Images(truth_positions(truths, landmark_ids), groups, len(landmark_ids)), deals
-    )
+        vectors, Images(truth_positions(truths, landmark_ids), groups, len(landmark_ids)), deals,
+        points.matcher(engine),
+    )  # fmt: skip

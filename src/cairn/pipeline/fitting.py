@@ -18,11 +18,13 @@ from cairn.bundles import BackboneCard, Bundle, BundleCard, open_bundle
 from cairn.engines.local import LocalEngine
 from cairn.images.store import thumbnail
 from cairn.models.embedder import Embedder
+from cairn.models.image_points import POINTS_WAY
 from cairn.pipeline.describing import current_images, describe_catalog, embedder_of
 from cairn.pipeline.finetuning import trained_network
 from cairn.pipeline.fitted_files import ARRAYS, CARD, read_fitted, training_settings, write_fitted
 from cairn.pipeline.holding import cleaning_inputs
 from cairn.pipeline.learnt import is_trained_here, not_to_be_asked
+from cairn.pipeline.pointing import points_of_ids
 from cairn.pipeline.whole_folders import held_bundle, whole_folder
 from cairn.pipeline.work_folder import WorkFolder
 from cairn.records.catalog import Catalog
@@ -108,6 +110,10 @@ def fit_project(project: Described, name: str, *, settings: TrainSettings, watch
     card = Card.read(folder / CARD)
     if card is not None and card.still_holds(made, root=folder):
         return read_fitted(folder, project.descriptors, truth)
+    match = None
+    if settings.verify:
+        points = points_of_ids(project.work, project.catalog, truth["image_id"], watch)
+        match = points.matcher(LocalEngine())
     config = project.embedder.backbone.config
     learnt = not_to_be_asked(config, settings, truth, work=project.work, watch=watch)
     with watch.phase("train", 1) as advance:
@@ -116,6 +122,7 @@ def fit_project(project: Described, name: str, *, settings: TrainSettings, watch
             truth.select("image_id", "landmark_ids", "group"),
             settings=settings,
             learnt=learnt,
+            match=match,
         )
         advance(1)
     write_fitted(fitted, folder, made)
@@ -133,6 +140,9 @@ def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch
     shown = truth.filter(pl.col("landmark_ids").list.len() > 0)
     known = project.work.landmarks().table
     ids = pl.DataFrame({"landmark_id": list(fitted.landmark_ids)})
+    points = None
+    if fitted.recognizer.verification:
+        points = points_of_ids(project.work, project.catalog, shown["image_id"], watch)
     with (
         held_bundle(folder),
         whole_folder(folder) as fresh,
@@ -150,6 +160,7 @@ def index_project(project: Described, name: str, fitted: Fitted, *, watch: Watch
             out_of_fold=fitted.out_of_fold,
             network=project.embedder.backbone.network,
             thumbnails=_thumbnails(project.work, shown, advance),
+            points=points,
         )
         write_bundle(fresh, parts, card=card)
     return folder
@@ -176,7 +187,8 @@ def _inputs(project: Described, truth: pl.DataFrame, settings: TrainSettings) ->
     ]
     if is_trained_here(project.embedder.backbone.config, settings):
         images.append(truth["part"].to_list())
-    return {"images": digest_json(images), "descriptors": project.embedder.source}
+    told = {"images": digest_json(images), "descriptors": project.embedder.source}
+    return told | ({"points": POINTS_WAY} if settings.verify else {})
 
 
 def _bundle_card(project: Described, name: str, fitted: Fitted) -> BundleCard:

@@ -10,6 +10,7 @@ from cairn.base.watching import Watch
 from cairn.bundles import OUT_OF_FOLD, Bundle, BundleCard, open_bundle
 from cairn.images.store import thumbnail
 from cairn.pipeline.fitting import Described
+from cairn.pipeline.pointing import points_of_ids
 from cairn.pipeline.results import Evaluated, Parted
 from cairn.pipeline.training_page import PAGE
 from cairn.pipeline.whole_folders import held_bundle
@@ -49,11 +50,19 @@ def score_project(
             f"share: cairn split {work.root} --ratio 80/10/10 --fresh"
         )
     recognizer = Recognizer.load(work.bundle(name))
+    points = (
+        points_of_ids(project.work, project.catalog, truth["image_id"], watch)
+        if recognizer.points is not None
+        else None
+    )
     answers = []
     with watch.phase("recognize", len(truth)) as advance:
-        for part in truth["image_id"].to_frame().iter_slices(QUERIES_AT_ONCE):
-            queries = project.descriptors.take(part["image_id"].to_list())
-            answers += recognizer.recognize_descriptors(queries, settings=SIGHT)
+        for start in range(0, len(truth), QUERIES_AT_ONCE):
+            part = truth["image_id"][start : start + QUERIES_AT_ONCE].to_list()
+            answers += recognizer.recognize_descriptors(
+                project.descriptors.take(part), settings=SIGHT,
+                points_of=None if points is None else points.from_row(start),
+            )  # fmt: skip
             advance(len(part))
     with watch.phase("score", 1) as advance:
         counts = recognizer.gallery["landmark_ids"].explode().drop_nulls().value_counts().rows()

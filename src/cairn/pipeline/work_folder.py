@@ -20,6 +20,7 @@ PLACES_OF_PARTS = (
     "*",
     "cards/*",
     "descriptors/*/*",
+    "points/*/*",
     "parts/import/*/*",
     "parts/checks/*",
     "reports/*/*",
@@ -109,6 +110,10 @@ class WorkFolder:
     def descriptors(self, source: str) -> Path:
         """The folder of descriptors that were made in one way."""
         return self.root / "descriptors" / source[:16]
+
+    def points(self, way: str) -> Path:
+        """The folder of the points of images that were found in one way."""
+        return self.root / "points" / way
 
     def training(self, name: str) -> Path:
         """The folder of what `cairn train` fitted."""

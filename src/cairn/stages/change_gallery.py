@@ -12,6 +12,7 @@ from cairn.base.checks import nearest_name
 from cairn.base.errors import InputError
 from cairn.records.gallery_images import GALLERY_SCHEMA
 from cairn.records.landmarks import LANDMARK_SCHEMA, Landmarks
+from cairn.records.points import ImagePoints
 
 LANDMARK_PREFIX, IMAGE_PREFIX = "landmark:", "image:"
 MOST_NAMED = 5
@@ -21,13 +22,14 @@ MOST_NAMED = 5
 class Known:
     """What a bundle knows: fitted arrays, and a row of what they are about for each of their rows.
 
-    gallery, distractors: GALLERY_SCHEMA. landmarks: row i is the landmark that the arrays call i.
+    gallery, distractors: GALLERY_SCHEMA. points: of each row of the gallery, None where nothing is verified. landmarks: row i is the landmark that the arrays call i.
     """
 
     fitted: FittedRecognizer
     gallery: pl.DataFrame
     distractors: pl.DataFrame
     landmarks: Landmarks
+    points: tuple[ImagePoints, ...] | None = None
 
     @property
     def images(self) -> pl.DataFrame:
@@ -49,11 +51,17 @@ class Chosen:
 
 
 def with_images(
-    known: Known, images: pl.DataFrame, vectors: npt.NDArray[np.float32], *, given: Landmarks | None
+    known: Known,
+    images: pl.DataFrame,
+    vectors: npt.NDArray[np.float32],
+    *,
+    given: Landmarks | None,
+    points: Sequence[ImagePoints] = (),
 ) -> Known:
     """`known` with more images, the distractors among them last among distractors.
 
     images: GALLERY_SCHEMA, landmark_ids empty for distractors; vectors: [N, D], their descriptors, not whitened.
+    points: of each of `images`, where those of the gallery have points.
     given: names and places, which go before those that are known. New landmarks come after those that are known, so
     that every old one keeps its place.
     """
@@ -70,7 +78,12 @@ def with_images(
         pl.concat([known.gallery, rows.filter(~is_none)]),
         pl.concat([known.distractors, rows.filter(is_none)]),
         landmarks,
+        None if known.points is None else (*known.points, *_but(points, is_none)),
     )
+
+
+def _but(points: Sequence[ImagePoints], is_left_out: pl.Series) -> list[ImagePoints]:
+    return [one for one, left_out in zip(points, is_left_out, strict=True) if not left_out]
 
 
 def _with_landmarks(
@@ -138,4 +151,5 @@ def without(known: Known, what: Chosen) -> Known:
         fitted=replace(fitted, gallery=replace(fitted.gallery, none_vectors=none_vectors)),
         gallery=kept,
         distractors=known.distractors.filter(~is_gone_none),
+        points=None if known.points is None else tuple(_but(known.points, is_gone)),
     )

@@ -10,6 +10,7 @@ import polars as pl
 from cairn.algorithms.answering import FittedRecognizer
 from cairn.algorithms.folds import KNOWN, NONE, UNSEEN
 from cairn.algorithms.fusion import OutOfFold, fit_recognizer
+from cairn.algorithms.verifying import Matcher
 from cairn.base.errors import InputError
 from cairn.base.settings import TrainSettings
 from cairn.records.descriptors import Descriptors
@@ -37,12 +38,14 @@ def train(
     *,
     settings: TrainSettings,
     learnt: Collection[str] = frozenset(),
+    match: Matcher | None = None,
 ) -> Fitted:
     """A recogniser fitted on all of `truth`, its fusion, calibration and threshold out of fold.
 
     truth: image_id, landmark_ids, group of the labelled images of train and val, in any order.
     learnt: images that the network behind the descriptors was trained on, which are in the gallery but are not asked
         about, since it knows them better than it will know any query.
+    match: tells what pairs of images, by their rows in `truth`, have in common; None: nothing is verified.
     Raises InputError where there is nothing to tell apart.
     """
     landmark_ids = tuple(sorted(truth["landmark_ids"].explode().drop_nulls().unique()))
@@ -53,6 +56,7 @@ def train(
         truth_positions(truth["landmark_ids"].to_list(), landmark_ids),
         np.unique(truth["group"].to_numpy(), return_inverse=True)[1].astype(np.int64),
         may_ask=~truth["image_id"].is_in(list(learnt)).to_numpy() if learnt else None,
+        match=match,
         seed=settings.seed,
         precision=settings.precision,
         whitening_power=settings.whitening_power,

@@ -115,6 +115,13 @@ class TrainSettings(Settings):
         le=1,
         description="variances of the descriptors are divided by this power of them: 0 is none",
     )
+    verify: bool = Field(
+        True,
+        description="match photos of the best candidates point by point where the answer is not sure",
+    )
+    points_a_landmark: int = Field(
+        100, ge=1, description="photos of each landmark whose points the bundle keeps, at most"
+    )
     seed: int = Field(0, ge=0, description="deals the folds")
 
     @field_validator("recipe")
