@@ -15,8 +15,8 @@ Bools = npt.NDArray[np.bool_]
 
 # The budget: so many of the best candidates, each with so many of its nearest images.
 N_LANDMARKS, N_PHOTOS = 5, 4
-# Log odds from which the best candidate is taken as it is: about one in 400 of those is wrong.
-_SURE = 6.0
+# Log odds from which the best candidate is taken as it is.
+_SURE = 8.0
 _MODELS: tuple[Model, ...] = ("homography", "similarity")
 
 
