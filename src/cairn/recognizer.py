@@ -1,7 +1,7 @@
 """The one recogniser: page, API, command line and evaluation all ask it, and none has a rule of its own."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cairn.algorithms.answering import Answers, FittedRecognizer, answer
+from cairn.algorithms.regions import SURE_MATCH, region_of, seen_apart
 from cairn.algorithms.verifying import Matcher, PointMatch, match_points
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import safe_name
@@ -47,8 +48,6 @@ from cairn.records.recognitions import (
 
 Pixels = npt.NDArray[np.uint8]
 Image = str | Path | bytes | Pixels
-# Once in 1,000 pairs of photos of different landmarks.
-SURE_MATCH = 3.0
 STEPS = ("decode", "describe", "search", "verify")
 LOAD_TRIES = 5
 
@@ -185,6 +184,7 @@ class Recognizer:
         return answer(
             self.fitted, vectors, n_candidates=settings.n_candidates,
             n_evidence=settings.n_evidence, match=match, has_points=self._has_points,
+            match_all=settings.match_all,
         )  # fmt: skip
 
     @cached_property
@@ -222,7 +222,9 @@ class Recognizer:
             for place, position in enumerate(found.landmarks[row].tolist())
             if position >= 0
         )
-        answers = tuple(c.landmark_id for c in candidates if c.probability >= self.threshold)
+        over = [c for c in candidates if c.probability >= self.threshold]
+        shown = seen_apart([None if c.region is None else c.region.box for c in over])
+        answers = tuple(over[place].landmark_id for place in shown)
         return Recognition(
             name, answers, candidates, None if answers else BELOW_THRESHOLD, None, time_ms
         )
@@ -239,29 +241,25 @@ class Recognizer:
             probability=float(found.probabilities[row, place]),
             latitude=landmark["latitude"],
             longitude=landmark["longitude"],
-            region=_region([match for match in matches if match is not None]),
+            region=None if (box := region_of(matches)) is None else Region(*box),
             evidence=tuple(
-                Evidence(self.gallery["image_id"][gallery_row], similarity, _inliers(match))
+                self._evidence(gallery_row, similarity, match)
                 for gallery_row, similarity, match in zip(rows, similarities, matches, strict=True)
                 if gallery_row >= 0
             ),
         )
 
-
-def _inliers(match: PointMatch | None) -> int | None:
-    """How many points agree; None where they were not matched."""
-    return None if match is None else len(match.query_places)
-
-
-def _region(matches: Sequence[PointMatch]) -> Region | None:
-    """The box around all points that agree with images that surely show the same; None where there are none."""
-    sure = [match.query_places for match in matches if match.surprise >= SURE_MATCH]
-    if not sure:
-        return None
-    places = np.concatenate(sure)
-    left, top = np.floor(places.min(axis=0)).astype(int).tolist()
-    right, bottom = np.ceil(places.max(axis=0)).astype(int).tolist()
-    return Region(max(left, 0), max(top, 0), right + 1, bottom + 1)
+    def _evidence(self, row: int, similarity: float, match: PointMatch | None) -> Evidence:
+        told = self.gallery.row(row, named=True)
+        points: tuple[tuple[float, float, float, float], ...] = ()
+        if match is not None and match.surprise >= SURE_MATCH:
+            both = np.hstack([match.query_places, match.gallery_places])
+            points = tuple(map(tuple, both.tolist()))
+        size = None if self.points is None else tuple(self.points.sizes[row].tolist())
+        return Evidence(
+            told["image_id"], similarity, None if match is None else len(match.query_places),
+            points, size if size and all(size) else None, told["licence"], told["author"],
+        )  # fmt: skip
 
 
 def _card_bytes(folder: Path) -> bytes | None:

@@ -10,8 +10,15 @@ from PIL import Image
 
 import cairn
 from cairn.base.errors import BundleError
-from cairn.base.settings import DescribeSettings, EvaluateSettings, SplitSettings, TrainSettings
+from cairn.base.settings import (
+    DescribeSettings,
+    EvaluateSettings,
+    RecognizeSettings,
+    SplitSettings,
+    TrainSettings,
+)
 from cairn.bundles import POINTS, open_bundle
+from cairn.cli.main import main
 from cairn.engines.local import LocalEngine
 from cairn.pipeline.describing import current_images
 from cairn.pipeline.importing import Lists
@@ -92,6 +99,67 @@ def test_regions_are_in_pixels_of_the_photo_as_it_came(bundle: Path) -> None:
             assert region.bottom > 700
             return
     pytest.fail("no wall was verified")
+
+
+def test_two_walls_beside_each_other_are_both_answered_each_with_its_region(bundle: Path) -> None:
+    recognizer = Recognizer.load(bundle)
+    n_both = 0
+    for one in range(N_LANDMARKS):
+        other = (one + 1) % N_LANDMARKS
+        halves = [np.asarray(Image.open(io.BytesIO(wall(seed, 96)))) for seed in (one, other)]
+        found = recognizer.recognize(np.concatenate(halves, axis=1))
+        assert set(found.answers) <= {f"wall_{one}", f"wall_{other}"}
+        if len(found.answers) == 2:
+            n_both += 1
+            at = {c.landmark_id: c.region for c in found.landmarks}
+            left, right = at[f"wall_{one}"], at[f"wall_{other}"]
+            assert left is not None
+            assert right is not None
+            assert left.right < right.left + 100
+    assert n_both >= 1
+
+
+def test_one_wall_is_never_two(bundle: Path) -> None:
+    recognizer = Recognizer.load(bundle)
+    for seed in range(N_LANDMARKS):
+        for view in (90, 91):
+            assert len(recognizer.recognize(wall(seed, view)).answers) <= 1
+
+
+def test_what_speaks_for_a_sure_answer_is_shown_when_asked_for_and_changes_nothing(
+    bundle: Path,
+) -> None:
+    recognizer = Recognizer.load(bundle)
+    shown = RecognizeSettings(match_all=True)
+    for seed in range(N_LANDMARKS):
+        plain = recognizer.recognize(wall(seed, 95))
+        told = recognizer.recognize(wall(seed, 95), settings=shown)
+        assert [c.score for c in told.landmarks] == [c.score for c in plain.landmarks]
+        best = told.landmarks[0].evidence[0]
+        assert best.inliers
+        assert len(best.matched_points) == best.inliers
+        assert best.size_px == (480, 340)
+        xs, ys, gallery_xs, gallery_ys = np.array(best.matched_points).T
+        assert xs.max() <= 480
+        assert ys.max() <= 340
+        assert gallery_xs.max() <= 480
+        assert gallery_ys.max() <= 340
+
+
+def test_the_command_draws_what_matched(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(wall(3, 94))
+    picture = tmp_path / "out.png"
+    asked = ["recognize", str(bundle), str(tmp_path / "photo.jpg"), "--explain", str(picture)]
+    assert main(asked) == 0
+    assert str(picture) in capsys.readouterr().err
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] > 900
+    assert main([*asked[:-1], str(tmp_path / "out.jpg")]) == 1
+    assert "out.png" in capsys.readouterr().err
+    assert main(["recognize", str(bundle), *[str(tmp_path / "photo.jpg")] * 2, *asked[-2:]]) == 1
+    assert "one was expected" in capsys.readouterr().err
 
 
 def test_the_same_photo_has_the_same_answer_every_time(bundle: Path) -> None:

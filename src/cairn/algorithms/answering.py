@@ -87,7 +87,7 @@ class Answers:
     there is no landmark.
     evidence: [Q, K, E] rows of the gallery, -1 where there are no more: those that match best point by point, then the
     nearest; and their evidence_similarities [Q, K, E], 0 there.
-    is_verified: [Q] whether candidates of the query were matched point by point; matches: by query and gallery row.
+    is_verified: [Q] whether matched points had a say in the query's scores; matches: by query and gallery row.
     """
 
     landmarks: Ints
@@ -107,16 +107,18 @@ def answer(
     n_evidence: int = 3,
     match: Matcher | None = None,
     has_points: Bools | None = None,
+    match_all: bool = False,
 ) -> Answers:
     """The answers to `vectors` [Q, D], each query for itself.
 
     match: tells what queries and gallery images have in common; without it nothing is verified.
     has_points: [N] the gallery images that can be matched; all, if not given.
+    match_all: sure queries are matched too, to show what speaks for them; no score depends on it.
     """
     queries = recognizer.whitening.apply(vectors)
     found = find_candidates(queries, recognizer.gallery, recognizer.head)
     ranked = _ranked(found, recognizer.fusion.scores(found.features))
-    verified = _verified(recognizer, queries, ranked, match, has_points)
+    verified = _verified(recognizer, queries, ranked, match, has_points, match_all=match_all)
     if verified.is_tried.any() and recognizer.verification is not None:
         again = recognizer.verification.scores(
             with_proof(ranked.candidates.features, verified.proof)
@@ -152,18 +154,20 @@ def _ranked(candidates: Candidates, scores: Doubles) -> _Ranked:
 
 
 def _verified(
-    recognizer: FittedRecognizer, queries: Floats, ranked: _Ranked, match: Matcher | None, has_points: Bools | None,
+    recognizer: FittedRecognizer, queries: Floats, ranked: _Ranked, match: Matcher | None,
+    has_points: Bools | None, *, match_all: bool,
 ) -> Verified:  # fmt: skip
     """What matching the best candidates of unsure queries gives; nothing where points are not at hand."""
     if match is None or recognizer.verification is None:
         nobody = np.zeros(len(queries), np.bool_)
         return Verified(np.zeros((len(queries), 0)), nobody, {})
-    is_asked = is_unsure(ranked.scores)
+    is_tried = is_unsure(ranked.scores)
+    is_asked = np.ones_like(is_tried) if match_all else is_tried
     tried = np.where(is_asked[:, None], ranked.candidates.landmarks[:, :N_LANDMARKS], NO_LANDMARK)
     rows, _ = gallery_evidence(
         queries, recognizer.gallery, tried, n_evidence=N_PHOTOS, usable=has_points
     )
-    return verify(rows, is_asked, match)
+    return replace(verify(rows, is_asked, match), is_tried=is_tried)
 
 
 def _matched_first(

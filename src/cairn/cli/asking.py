@@ -7,13 +7,16 @@ from pathlib import Path
 
 from cairn.base.checks import counted
 from cairn.base.errors import InputError
+from cairn.base.files import write_bytes
 from cairn.base.settings import RecognizeSettings, ServeSettings
 from cairn.cli.display import answer as tell
 from cairn.cli.display import say, table, warn
 from cairn.cli.flags import Option, Shape, Word, parse
 from cairn.cli.listening import listening_at
+from cairn.images.pixels import Limits, decode
 from cairn.recognizer import Recognizer
 from cairn.records.recognitions import Recognition
+from cairn.reports.explained import explained
 from cairn.stages.listing import IMAGE_SUFFIXES
 
 LEAST_WORTH_A_WORD = 0.01
@@ -21,18 +24,26 @@ BUNDLE = Word("BUNDLE", "a bundle: the folder that cairn index has made")
 JSON = Option("--json", "one JSON object a photo and nothing else", is_switch=True)
 
 
+EXPLAIN = Option("--explain", "a PNG of one photo's answer: what matched, drawn", value="PNG")
+
+
 def recognize_command(arguments: Sequence[str]) -> int:
     """Say which landmarks photos show."""
     summary = "Say which landmarks photos show; a folder stands for the photos in it."
     shape = Shape(
         (BUNDLE, Word("PATH", "a photo, or a folder of photos", many=True)),
-        (JSON,),
+        (JSON, EXPLAIN),
         {"recognize": RecognizeSettings},
     )
     given = parse("recognize", summary, shape, arguments)
     paths = list(_photos(given.lists["PATH"]))
+    picture = given.path(EXPLAIN.flag)
+    if picture is not None:
+        _require_explainable(picture, paths)
     recognizer = Recognizer.load(Path(given.words["BUNDLE"]))
     settings = given.settings("recognize", RecognizeSettings)
+    if picture is not None:
+        settings = settings.model_copy(update={"match_all": True})
     answers: list[Recognition] = []
     for path in paths:
         found = recognizer.recognize(Path(path), name=path, settings=settings)
@@ -43,7 +54,22 @@ def recognize_command(arguments: Sequence[str]) -> int:
             warn(f"{path}: {found.error}")
     if JSON.flag not in given.switches:
         _say_table(answers)
+    if picture is not None and not answers[0].error:
+        pixels = decode(Path(paths[0]).read_bytes(), limits=Limits()).pixels
+        write_bytes(picture, explained(answers[0], pixels, recognizer.thumbnail))
+        warn(f"what matched is drawn in {picture}")
     return 1 if all(answer.error for answer in answers) else 0
+
+
+def _require_explainable(picture: Path, paths: Sequence[str]) -> None:
+    if len(paths) != 1:
+        raise InputError(
+            f"{len(paths):,} photos were to be explained in the picture {picture}; one was expected; name a single photo"
+        )
+    if picture.suffix.lower() != ".png":
+        raise InputError(
+            f"the picture {picture} is not called .png; a PNG is what is written; name it so: {picture.with_suffix('.png')}"
+        )
 
 
 def _photos(paths: Sequence[str]) -> Iterator[str]:

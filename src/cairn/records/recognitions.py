@@ -25,14 +25,28 @@ class Region:
     right: int
     bottom: int
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom."""
+        return self.left, self.top, self.right, self.bottom
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """A gallery image that speaks for an answer; `similarity` is the cosine, -1 to 1."""
+    """A gallery image that speaks for an answer; `similarity` is the cosine, -1 to 1.
+
+    inliers: how many points agree; None where they were not matched. matched_points: where they lie: x and y in the
+    photo, then in the gallery image, in pixels of either's full size; told where both surely show the same thing.
+    size_px: width and height of the gallery image, where points of it are known.
+    """
 
     image_id: str
     similarity: float
     inliers: int | None = None
+    matched_points: tuple[tuple[float, float, float, float], ...] = ()
+    size_px: tuple[int, int] | None = None
+    licence: str | None = None
+    author: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,17 @@ def _candidate_json(candidate: Candidate) -> dict[str, JsonValue]:
             "bottom": region.bottom,
         },
         "evidence": [
-            {"image_id": e.image_id, "similarity": round(e.similarity, 6), "inliers": e.inliers}
+            {
+                "image_id": e.image_id,
+                "similarity": round(e.similarity, 6),
+                "inliers": e.inliers,
+                "matched_points": [
+                    [round(place, 1) for place in point] for point in e.matched_points
+                ],
+                "size_px": None if e.size_px is None else list(e.size_px),
+                "licence": e.licence,
+                "author": e.author,
+            }
             for e in candidate.evidence
         ],
     }

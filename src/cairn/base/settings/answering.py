@@ -10,6 +10,10 @@ class RecognizeSettings(Settings):
 
     n_candidates: int = Field(5, ge=1, le=1000, description="candidates listed for each image")
     n_evidence: int = Field(3, ge=0, le=20, description="gallery images listed for each candidate")
+    match_all: bool = Field(
+        False,
+        description="match points also where the answer is sure, to show what speaks for it; no answer depends on it",
+    )
     max_pixels: int = Field(
         200_000_000, ge=10_000, description="a photo with more pixels is refused before decoding"
     )
