@@ -136,6 +136,18 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_at_the_very_weights(tmp_pat
     assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
 
+def test_a_run_that_had_ended_for_want_of_patience_learns_no_more_when_taken_up(
+    tmp_path: Path,
+) -> None:
+    settings = changed(epochs=60, patience=1)
+    first = small_loop(tmp_path, settings).run(Silent())
+    assert first.because == "no better score"
+    kept = weights(tmp_path)
+    again = small_loop(tmp_path, settings).run(Silent())
+    assert (again.because, again.n_steps, again.best) == (first.because, first.n_steps, first.best)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in weights(tmp_path).items())
+
+
 def test_what_is_frozen_stays_as_it_is_to_the_bit(tmp_path: Path) -> None:
     before = {
         name: value.clone() for name, value in small_loop(tmp_path).parts.model.state_dict().items()

@@ -108,13 +108,15 @@ class Loop:
         disk is full; the checkpoints stay.
         """
         self._take_up(watch)
-        because = ALL_EPOCHS
+        # A kill between the last checkpoint and what comes after it does not undo that nothing got better.
+        had_ended = self._progress.step > 0 and self._is_idle()
+        because = NO_BETTER if had_ended else ALL_EPOCHS
         started = saved = before = time.monotonic()
         limit_s = seconds_of(self.settings.time)
         already_s = self._progress.seconds
         with watch.phase("train the network", self.n_steps) as advance:
             advance(self._progress.step)
-            for seen in self._batches():
+            for seen in () if had_ended else self._batches():
                 loss = self._step(seen)
                 self._progress.step += 1
                 now = time.monotonic()
