@@ -12,7 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from cairn.algorithms.answering import Answers, FittedRecognizer, answer
-from cairn.algorithms.regions import SURE_MATCH, region_of, seen_apart
+from cairn.algorithms.regions import region_of, seen_apart
+from cairn.algorithms.surprise import SURE_MATCH
 from cairn.algorithms.verifying import Matcher, PointMatch, match_points
 from cairn.base.errors import BundleError, InputError
 from cairn.base.files import safe_name

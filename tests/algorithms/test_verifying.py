@@ -170,6 +170,22 @@ def test_images_without_points_are_passed_over() -> None:
     assert asked
 
 
+def test_what_matched_is_told_also_where_nearer_images_have_no_points() -> None:
+    recognizer, queries, mains = fitted(verifies=True)
+    landmarks, n_told = recognizer.gallery.landmarks, 0
+    near = answer(recognizer, queries, n_evidence=1).evidence[:6, 0, 0]
+    has_points = ~np.isin(np.arange(len(landmarks)), near)
+    found = answer(
+        recognizer, queries, n_evidence=1, match=by_truth(mains, landmarks), has_points=has_points
+    )
+    for (query, row), one in found.matches.items():
+        told = found.evidence[query][found.landmarks[query] == landmarks[row]]
+        if one.surprise and len(told):
+            n_told += 1
+            assert has_points[told[0, 0]]
+    assert n_told
+
+
 def test_answers_depend_on_no_other_query() -> None:
     recognizer, queries, mains = fitted(verifies=True)
     whole = answer(recognizer, queries, match=by_truth(mains, recognizer.gallery.landmarks))

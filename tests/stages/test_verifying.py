@@ -5,9 +5,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cairn.algorithms.surprise import SURE_MATCH
 from cairn.images.pixels import Decoded
 from cairn.stages.scrub.looks import Looks
-from cairn.stages.scrub.proofs import ENOUGH, proof
+from cairn.stages.scrub.proofs import proof
 from cairn.stages.verifying import verified_counts
 from tests.make import views
 
@@ -52,7 +53,7 @@ def test_the_counts_are_those_of_every_pair_up_to_enough() -> None:
     slow = [0] * len(photos)
     for a in range(len(photos)):
         for b in range(a + 1, len(photos)):
-            if proof(a, np.array([b]), looks=looks, seed=0).best >= ENOUGH:
+            if proof(a, np.array([b]), looks=looks, seed=0).best >= SURE_MATCH:
                 slow[a] += 1
                 slow[b] += 1
     for enough in (1, 2, 5):

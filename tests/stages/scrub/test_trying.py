@@ -7,13 +7,13 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from cairn.algorithms.surprise import SURE_MATCH
 from cairn.base.watching import Silent
 from cairn.engines.local import LocalEngine
 from cairn.models.keypoints import SiftDetector
 from cairn.records.findings import Findings
 from cairn.stages.scrub import support
 from cairn.stages.scrub.looks import Looks
-from cairn.stages.scrub.proofs import ENOUGH
 from cairn.stages.scrub.support import support_findings
 from cairn.stages.scrub.trying import Album, Tried, try_photos
 from tests.make import views
@@ -87,16 +87,16 @@ def finding(given: Drawn) -> dict[str, object]:
 def test_one_photo_that_holds_the_image_itself_is_worth_no_more_than_just_enough() -> None:
     given = walls([beside_another(wall(99, 0))])
     found = tried(given)
-    assert found.others[1].proof.best > 3 * ENOUGH
+    assert found.others[1].proof.best > 3 * SURE_MATCH
     assert found.others[1].n_apart == 1
-    assert found.others_surprise == ENOUGH
+    assert found.others_surprise == SURE_MATCH
 
 
 def test_two_photos_are_worth_as_much_as_they_surprise() -> None:
     found = tried(walls(elsewhere(2)))
     assert found.others[1].n_apart == 2
-    assert found.others_surprise == found.others[1].proof.best > 3 * ENOUGH
-    assert found.own.best < ENOUGH
+    assert found.others_surprise == found.others[1].proof.best > 3 * SURE_MATCH
+    assert found.own.best < SURE_MATCH
     assert found.others[2].n_apart == 0
 
 
@@ -104,7 +104,7 @@ def test_two_copies_of_one_photo_are_one_witness() -> None:
     found = tried(walls(elsewhere(2), copies=np.array([[1, 2]])))
     assert len(found.others[1].proof.matching) == 2
     assert found.others[1].n_apart == 1
-    assert found.others_surprise == ENOUGH
+    assert found.others_surprise == SURE_MATCH
 
 
 def test_where_nothing_can_be_tried_nothing_is_said() -> None:

@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.geometry import matches, verified
+from cairn.algorithms.surprise import SURE_MATCH
 from cairn.models.keypoints import Keypoints
 from cairn.stages.scrub.looks import Looks
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-# Once in 1,000 pairs of photos of different landmarks.
-ENOUGH = 3.0
 # An image with fewer points matches nothing, whatever it shows.
 LEAST_POINTS = 40
 
@@ -39,7 +38,7 @@ class Proof:
     def matching(self) -> tuple[int, ...]:
         """The photos that match the image, the best first."""
         return tuple(
-            row for row, one in zip(self.rows, self.surprises, strict=True) if one >= ENOUGH
+            row for row, one in zip(self.rows, self.surprises, strict=True) if one >= SURE_MATCH
         )
 
 
@@ -76,7 +75,9 @@ def proof_of(asked: Keypoints, others: Ints, *, looks: Looks, seed: int) -> Proo
 def matched_points(one: Proof) -> Ints:
     """The rows of the image's points that match any photo that proves enough, ascending."""
     parts = [
-        points for points, found in zip(one.points, one.surprises, strict=True) if found >= ENOUGH
+        points
+        for points, found in zip(one.points, one.surprises, strict=True)
+        if found >= SURE_MATCH
     ]
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 

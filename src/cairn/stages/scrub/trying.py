@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.algorithms.saying import OTHER_SAYS, OWN_SAYS
+from cairn.algorithms.surprise import SURE_MATCH
 from cairn.stages.scrub.looks import Looks
-from cairn.stages.scrub.proofs import ENOUGH, Proof, nearest_to, proof_of
+from cairn.stages.scrub.proofs import Proof, nearest_to, proof_of
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -52,7 +53,7 @@ class Witnesses:
     def surprise(self) -> float:
         """The best match; where one photo alone matches, no more than what is just enough."""
         best = self.proof.best
-        return best if self.n_apart >= LEAST_WITNESSES else min(best, ENOUGH)
+        return best if self.n_apart >= LEAST_WITNESSES else min(best, SURE_MATCH)
 
 
 @dataclass(frozen=True)
