@@ -93,7 +93,7 @@ def test_candidates_beyond_the_budget_have_no_proof() -> None:
     assert both[0, :, 3].tolist() == [2, 1, 0, 0]
 
 
-def vague(n_landmarks: int = 10, n_images: int = 8) -> tuple[np.ndarray, np.ndarray]:
+def vague(n_landmarks: int = 10, n_images: int = 14) -> tuple[np.ndarray, np.ndarray]:
     """Descriptors that tell landmarks apart only badly, the main landmarks of all, and 20 distractors."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(n_landmarks, 24))
@@ -173,7 +173,7 @@ def test_images_without_points_are_passed_over() -> None:
 def test_what_matched_is_told_also_where_nearer_images_have_no_points() -> None:
     recognizer, queries, mains = fitted(verifies=True)
     landmarks, n_told = recognizer.gallery.landmarks, 0
-    near = answer(recognizer, queries, n_evidence=1).evidence[:6, 0, 0]
+    near = answer(recognizer, queries, n_evidence=N_PHOTOS).evidence[:6, 0]
     has_points = ~np.isin(np.arange(len(landmarks)), near)
     found = answer(
         recognizer, queries, n_evidence=1, match=by_truth(mains, landmarks), has_points=has_points
